@@ -1,0 +1,34 @@
+/* service: how a program reaches the fetch service, starting it when nobody listens.
+ *
+ * The starter holds a lock on byte 0 of run/fetch.lock while it starts one, the service holds byte 1 for as long as it
+ * lives: so there is one service a state_dir however many ask at once, and a dead one is noticed by the kernel. The
+ * service is a child in a session of its own with no descriptor of ours, so that neither a web server that ends a CGI
+ * nor one that waits for its standard error to close is affected. Called by the responder and the warmer. */
+#ifndef PKGMIRROR_SERVICE_H
+#define PKGMIRROR_SERVICE_H
+
+#include "config.h"
+#include "store.h"
+
+/* Connects to the service of this state_dir, starting it (the program pkgmirror-fetch of the libexec or bin folder, or
+ * PKGMIRROR_FETCH of the process environment) when nobody listens. Returns a connected stream socket (close-on-exec,
+ * blocking) that the caller closes; -1 with FAULT_SYSTEM when it cannot be started within ten seconds. Blocks that long
+ * at most. */
+int service_connect(const struct config *c, const struct store *store, struct fault *f)
+    __attribute__((warn_unused_result));
+
+/* Connects only when somebody listens; -1 otherwise, without a fault. */
+int service_connect_running(const struct config *c) __attribute__((warn_unused_result));
+
+/* The service's side. Takes byte 1 of run/fetch.lock for the life of the process. Returns the descriptor to keep open,
+ * -1 with FAULT_BUSY when another service lives, FAULT_SYSTEM otherwise. */
+int service_claim(const struct store *store, struct fault *f) __attribute__((warn_unused_result));
+
+/* The service's side. Binds and listens on run/fetch.sock (0660), replacing a dead one's socket. Only after
+ * service_claim. Returns the listening socket (non-blocking, close-on-exec); -1 with FAULT_SYSTEM. */
+int service_listen(const struct config *c, struct fault *f) __attribute__((warn_unused_result));
+
+/* The service's side. Tells the starter, if there is one, that connections are accepted now. */
+void service_ready(void);
+
+#endif
