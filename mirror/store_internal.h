@@ -1,0 +1,29 @@
+/* store_internal: what the files of the store share among themselves; for nobody else. */
+#ifndef PKGMIRROR_STORE_INTERNAL_H
+#define PKGMIRROR_STORE_INTERNAL_H
+
+#include "store.h"
+
+enum { STORE_PATH_CAP = 1024 };
+
+struct store {
+	int fd; /* state_dir */
+};
+
+/* True for a relative path without empty, "." and ".." segments that fits STORE_PATH_CAP. */
+bool store_path_ok(const char *relative);
+
+/* Writes "FOLDER/PATH". FAULT_SYSTEM when the result is no path of the store. */
+bool store_join(char out[STORE_PATH_CAP], const char *folder, const char *path, struct fault *f)
+    __attribute__((warn_unused_result));
+
+/* fsyncs the folder that holds `relative`. Blocks for the disk. FAULT_SYSTEM. */
+bool store_sync_parent(const struct store *s, const char *relative, struct fault *f)
+    __attribute__((warn_unused_result));
+
+/* Makes `relative` a link to `target`, replacing an older one by rename, and fsyncs its folder. FAULT_SYSTEM,
+ * FAULT_FULL. */
+bool store_symlink(const struct store *s, const char *target, const char *relative, struct fault *f)
+    __attribute__((warn_unused_result));
+
+#endif

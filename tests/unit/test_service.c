@@ -1,0 +1,188 @@
+/* Reaching and starting the service. This program is its own service: started with --config STATE_DIR it claims,
+ * listens, notes that it started, answers a while and leaves. */
+#include "mirror/service.h"
+#include "tests/unit/scratch.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { CLIENTS = 50, SERVICE_IDLE_MS = 3000 };
+
+static int serve(char *state_dir)
+{
+	struct config c = {.state_dir = state_dir};
+	struct fault f;
+	struct store *store = store_open(state_dir, true, &f);
+	int claim = store != NULL ? service_claim(store, &f) : -1;
+	int listener = claim >= 0 ? service_listen(&c, &f) : -1;
+	if (listener < 0)
+		return 75;
+	store_journal(store, "s\n", 2);
+	char *leak = getenv("HTTP_PROXY");
+	if (leak != NULL || getenv("PKGMIRROR_TEST_LEAK") != NULL || fcntl(200, F_GETFD) >= 0)
+		store_journal(store, "leak\n", 5);
+	service_ready();
+	struct pollfd p = {.fd = listener, .events = POLLIN};
+	while (poll(&p, 1, SERVICE_IDLE_MS) > 0)
+		close(accept(listener, NULL, NULL));
+	store_close(store);
+	close(listener);
+	close(claim);
+	return 0;
+}
+
+struct fixture {
+	char dir[SCRATCH_CAP];
+	struct config config;
+	struct store *store;
+};
+
+static int setup(void **state)
+{
+	struct fixture *x = calloc(1, sizeof *x);
+	assert_true(scratch_make(x->dir));
+	x->config.state_dir = x->config.file = x->dir;
+	x->store = store_open(x->dir, true, NULL);
+	assert_non_null(x->store);
+	*state = x;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *x = *state;
+	store_close(x->store);
+	scratch_remove(x->dir);
+	free(x);
+	return 0;
+}
+
+static int64_t journal_size(const struct fixture *x)
+{
+	struct store_info info = {0};
+	int fd = store_open_file(x->store, "run/hits.log", &info, NULL);
+	if (fd >= 0)
+		close(fd);
+	return info.size;
+}
+
+static void use_program(const char *program)
+{
+	char self[1024] = "";
+	if (program == NULL) {
+		assert_true(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+		program = self;
+	}
+	setenv("PKGMIRROR_FETCH", program, 1);
+}
+
+static void fifty_starters_start_one_service(void **state)
+{
+	struct fixture *x = *state;
+	pid_t children[CLIENTS];
+	int status;
+	use_program(NULL);
+	setenv("HTTP_PROXY", "http://attacker.invalid", 1);
+	setenv("PKGMIRROR_TEST_LEAK", "1", 1);
+	int leaked = dup2(STDERR_FILENO, 200);
+	for (int i = 0; i < CLIENTS; i++) {
+		children[i] = fork();
+		if (children[i] == 0)
+			_exit(service_connect(&x->config, x->store, NULL) >= 0 ? 0 : 1);
+	}
+	for (int i = 0; i < CLIENTS; i++) {
+		waitpid(children[i], &status, 0);
+		assert_int_equal(status, 0);
+	}
+	/* One line of one start, and no line about an inherited variable or descriptor. */
+	assert_int_equal(journal_size(x), 2);
+	close(leaked);
+	unsetenv("HTTP_PROXY");
+}
+
+/* A signal takes effect in its own time. */
+static void wait_until_gone(const struct config *c)
+{
+	for (int fd = service_connect_running(c), tries = 0; fd >= 0; fd = service_connect_running(c)) {
+		close(fd);
+		assert_true(++tries < 100000);
+	}
+}
+
+static void dead_service_is_replaced(void **state)
+{
+	struct fixture *x = *state;
+	struct ucred peer;
+	socklen_t len = sizeof peer;
+	struct fault f;
+	use_program(NULL);
+	int fd = service_connect(&x->config, x->store, &f);
+	assert_true(fd >= 0);
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len), 0);
+	close(fd);
+	assert_int_equal(kill(peer.pid, SIGKILL), 0);
+	wait_until_gone(&x->config);
+	fd = service_connect(&x->config, x->store, &f);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(journal_size(x), 4);
+}
+
+static void missing_program_is_named(void **state)
+{
+	struct fixture *x = *state;
+	struct fault f;
+	use_program("/nonexistent/pkgmirror-fetch");
+	assert_int_equal(service_connect(&x->config, x->store, &f), -1);
+	assert_int_equal(f.class, FAULT_SYSTEM);
+	assert_non_null(strstr(f.text, "/nonexistent/pkgmirror-fetch"));
+	assert_int_equal(service_connect_running(&x->config), -1);
+}
+
+static void failing_program_is_an_error(void **state)
+{
+	struct fixture *x = *state;
+	struct fault f;
+	use_program("/bin/false");
+	assert_int_equal(service_connect(&x->config, x->store, &f), -1);
+	assert_int_equal(f.class, FAULT_SYSTEM);
+	assert_non_null(strstr(f.text, "fetch.log"));
+}
+
+static void second_claim_is_refused(void **state)
+{
+	struct fixture *x = *state;
+	struct fault f;
+	int fd = service_claim(x->store, &f);
+	assert_true(fd >= 0);
+	assert_int_equal(service_claim(x->store, &f), -1);
+	assert_int_equal(f.class, FAULT_BUSY);
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[1], "--config") == 0)
+		return serve(argv[2]);
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(fifty_starters_start_one_service, setup, teardown),
+	    cmocka_unit_test_setup_teardown(dead_service_is_replaced, setup, teardown),
+	    cmocka_unit_test_setup_teardown(missing_program_is_named, setup, teardown),
+	    cmocka_unit_test_setup_teardown(failing_program_is_an_error, setup, teardown),
+	    cmocka_unit_test_setup_teardown(second_claim_is_refused, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
