@@ -1,0 +1,214 @@
+/* gateway: see gateway.h.
+ *
+ * libfcgi is used for its records only. Its accept loop has no way to stop, waits for data while it holds the listener,
+ * and gives up when descriptors run out; so listener.c accepts, and the connection is handed to FCGX_Accept_r by
+ * setting ipcFd: a request that "has a connection open" is what a kept connection looks like to it. The listener that
+ * it is given is -1, so that it never accepts by itself. */
+#include "gateway.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { CGI_BUFFER_CAP = 8192, PIECE_MAX = 1 << 20 };
+
+struct exchange {
+	enum gateway_mode mode;
+	FCGX_Request fastcgi;
+	char *pending; /* CGI: pending_len bytes not yet written */
+	size_t pending_len;
+	bool open; /* neither ended nor aborted */
+	bool gone;
+	bool aborted;
+};
+
+enum gateway_mode gateway_mode(void)
+{
+	int listens = 0;
+	socklen_t len = sizeof listens;
+	if (getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens)
+		return GATEWAY_FASTCGI;
+	if (getenv("GATEWAY_INTERFACE") != NULL && getenv("REQUEST_METHOD") != NULL)
+		return GATEWAY_CGI;
+	return GATEWAY_NEITHER;
+}
+
+bool gateway_open(struct fault *f)
+{
+	if (FCGX_Init() != 0)
+		return fault_set(f, FAULT_SYSTEM, "libfcgi cannot be used");
+	return true;
+}
+
+struct exchange *exchange_new(enum gateway_mode mode)
+{
+	struct exchange *x = calloc(1, sizeof *x);
+	if (x == NULL)
+		return NULL;
+	x->mode = mode;
+	if (mode == GATEWAY_FASTCGI) {
+		FCGX_InitRequest(&x->fastcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR);
+		return x;
+	}
+	x->open = true;
+	x->pending = malloc(CGI_BUFFER_CAP);
+	if (x->pending == NULL) {
+		free(x);
+		return NULL;
+	}
+	return x;
+}
+
+void exchange_free(struct exchange *x)
+{
+	if (x == NULL)
+		return;
+	if (x->open)
+		exchange_abort(x);
+	free(x->pending);
+	free(x);
+}
+
+bool exchange_begin(struct exchange *x, int fd)
+{
+	x->gone = x->aborted = false;
+	x->fastcgi.ipcFd = fd;
+	x->fastcgi.keepConnection = 1; /* else it would close ipcFd as the last request's */
+	x->open = FCGX_Accept_r(&x->fastcgi) == 0;
+	return x->open;
+}
+
+bool exchange_is_cgi(const struct exchange *x)
+{
+	return x->mode == GATEWAY_CGI;
+}
+
+const char *exchange_param(const struct exchange *x, const char *name)
+{
+	if (x->mode == GATEWAY_CGI)
+		return getenv(name);
+	return x->open ? FCGX_GetParam(name, x->fastcgi.envp) : NULL;
+}
+
+static bool write_all(struct exchange *x, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(STDOUT_FILENO, data, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			x->gone = true;
+			return false;
+		}
+		data += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+static bool cgi_flush(struct exchange *x)
+{
+	size_t len = x->pending_len;
+	x->pending_len = 0;
+	return write_all(x, x->pending, len);
+}
+
+static bool cgi_send(struct exchange *x, const char *data, size_t len)
+{
+	if (len > CGI_BUFFER_CAP - x->pending_len && !cgi_flush(x))
+		return false;
+	if (len > CGI_BUFFER_CAP)
+		return write_all(x, data, len);
+	memcpy(x->pending + x->pending_len, data, len);
+	x->pending_len += len;
+	return true;
+}
+
+bool exchange_send(struct exchange *x, const void *data, size_t len)
+{
+	const char *next = data;
+	if (!x->open || x->gone)
+		return false;
+	if (x->mode == GATEWAY_CGI)
+		return cgi_send(x, next, len);
+	while (len > 0) {
+		int piece = len < PIECE_MAX ? (int)len : PIECE_MAX;
+		if (FCGX_PutStr(next, piece, x->fastcgi.out) != piece) {
+			x->gone = true;
+			return false;
+		}
+		next += piece;
+		len -= (size_t)piece;
+	}
+	return true;
+}
+
+bool exchange_flush(struct exchange *x)
+{
+	if (!x->open || x->gone)
+		return false;
+	if (x->mode == GATEWAY_CGI)
+		return cgi_flush(x);
+	x->gone = FCGX_FFlush(x->fastcgi.out) != 0;
+	return !x->gone;
+}
+
+bool exchange_is_gone(const struct exchange *x)
+{
+	return x->gone;
+}
+
+void exchange_watch(const struct exchange *x, int *fd, short *events)
+{
+	bool cgi = x->mode == GATEWAY_CGI;
+	*fd = cgi ? STDOUT_FILENO : x->fastcgi.ipcFd;
+	*events = 0;
+#ifdef POLLRDHUP
+	/* A CGI's peer may well have closed its other half. */
+	if (!cgi)
+		*events = POLLRDHUP;
+#endif
+}
+
+/* Tells the web server now that a CGI has said all: the process may have more to do. */
+static void close_stdout(void)
+{
+	close(STDOUT_FILENO);
+}
+
+void exchange_end(struct exchange *x)
+{
+	if (!x->open)
+		return;
+	if (x->mode == GATEWAY_CGI) {
+		if (!x->gone)
+			cgi_flush(x);
+		close_stdout();
+	} else {
+		/* A connection that the web server keeps would hold this thread until it lets go. */
+		x->fastcgi.keepConnection = 0;
+		FCGX_Finish_r(&x->fastcgi);
+	}
+	x->open = false;
+}
+
+void exchange_abort(struct exchange *x)
+{
+	if (!x->open)
+		return;
+	if (x->mode == GATEWAY_CGI)
+		close_stdout();
+	else
+		FCGX_Free(&x->fastcgi, 1);
+	x->open = false;
+	x->aborted = true;
+}
+
+bool exchange_is_aborted(const struct exchange *x)
+{
+	return x->aborted;
+}

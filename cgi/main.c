@@ -1,0 +1,221 @@
+/* main: the responder pkgmirror.fcgi: command line, mode, start and stop. Everything else is in its rooms.
+ *
+ * A CGI takes no options: a web server may pass the words of a query as arguments (RFC 3875 section 4.4), and those are
+ * a stranger's. */
+#include "cgi/gateway.h"
+#include "cgi/listener.h"
+#include "cgi/respond.h"
+#include "cgi/serve.h"
+#include "cgi/workers.h"
+#include "mirror/log.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { THREADS = 32, FINISH_LIMIT_SEC = 30, EXIT_CONFIG = 2, RESERVED_PART = 8 };
+
+struct options {
+	const char *config;
+	const char *socket;
+	int threads;
+	bool check;
+};
+
+static const char USAGE[] = "usage: pkgmirror.fcgi [--config FILE] [--threads N] [--socket PATH]\n"
+                            "       pkgmirror.fcgi [--config FILE] --check-config\n"
+                            "       pkgmirror.fcgi --version | --help\n";
+
+static int complain(const struct fault *f)
+{
+	fprintf(stderr, "pkgmirror.fcgi: %s\n", f->text);
+	return f->class == FAULT_CONFIG || f->class == FAULT_NONE ? EXIT_CONFIG : EXIT_FAILURE;
+}
+
+static bool parse_threads(const char *text, int *out)
+{
+	char *end;
+	errno = 0;
+	long n = strtol(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || n < 1 || n > WORKERS_MAX)
+		return false;
+	*out = (int)n;
+	return true;
+}
+
+/* Reads the command line. True to go on; else *status is the exit status. */
+static bool parse_options(int argc, char **argv, struct options *o, int *status)
+{
+	static const struct option LONG[] = {{"config", required_argument, NULL, 'c'},
+	    {"threads", required_argument, NULL, 't'}, {"socket", required_argument, NULL, 's'},
+	    {"check-config", no_argument, NULL, 'k'}, {"version", no_argument, NULL, 'v'},
+	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	bool good = true;
+	int option;
+	*o = (struct options){.threads = THREADS};
+	*status = EXIT_SUCCESS;
+	while (good && (option = getopt_long(argc, argv, "", LONG, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			o->config = optarg;
+			break;
+		case 's':
+			o->socket = optarg;
+			break;
+		case 'k':
+			o->check = true;
+			break;
+		case 't':
+			good = parse_threads(optarg, &o->threads);
+			if (!good)
+				fprintf(stderr, "pkgmirror.fcgi: --threads wants a number from 1 to %d\n", WORKERS_MAX);
+			break;
+		case 'v':
+			printf("pkgmirror.fcgi %s\n", PACKAGE_VERSION);
+			return false;
+		case 'h':
+			fputs(USAGE, stdout);
+			return false;
+		default:
+			good = false;
+		}
+	}
+	if (good && optind == argc)
+		return true;
+	fputs(USAGE, stderr);
+	*status = EXIT_CONFIG;
+	return false;
+}
+
+static int check_config(const struct config *c)
+{
+	struct fault f = {0};
+	if (!config_print(c, stdout))
+		return EXIT_FAILURE;
+	struct store *store = store_open(c->state_dir, false, &f);
+	if (store == NULL)
+		printf("# journal mode: not known yet (%s)\n", f.text);
+	else if (store_on_network(store))
+		printf("# journal mode: TRUNCATE (state_dir is on a network file system)\n");
+	else
+		printf("# journal mode: WAL\n");
+	store_close(store);
+	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* A CGI takes the state as it finds it when it can: the folders were made once, and a hit need not look at each. */
+static struct store *open_store(const struct config *c, enum gateway_mode mode, struct fault *f)
+{
+	struct store *store = mode == GATEWAY_CGI ? store_open(c->state_dir, false, f) : NULL;
+	return store ? store : store_open(c->state_dir, true, f);
+}
+
+/* What keeps a CGI from its work is an answer too. */
+static int refuse_cgi(const struct fault *f)
+{
+	struct exchange *x = exchange_new(GATEWAY_CGI);
+	if (x != NULL) {
+		const char *method = exchange_param(x, "REQUEST_METHOD");
+		respond_fault(x, f, 0, NULL, method != NULL && strcmp(method, "HEAD") == 0);
+		exchange_end(x);
+	}
+	exchange_free(x);
+	return EXIT_FAILURE;
+}
+
+/* One request, one process. */
+static int run_cgi(struct site *site)
+{
+	const char *promise = getenv("PKGMIRROR_STREAM");
+	struct exchange *x = exchange_new(GATEWAY_CGI);
+	if (x == NULL)
+		return EXIT_FAILURE;
+	/* Only a server that keeps our Content-Length lets a client see that an answer is torn. */
+	site->stream = promise != NULL && strcmp(promise, "1") == 0;
+	site->waiting_max = INT_MAX;
+	serve_exchange(site, x);
+	bool aborted = exchange_is_aborted(x);
+	exchange_free(x);
+	return aborted ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* The signals that ask us to stop are waited for in one place; no thread is interrupted by them. */
+static void block_stop_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
+static int run_fastcgi(struct site *site, const struct options *o, bool inherited)
+{
+	struct fault f = {0};
+	struct listener *l = NULL;
+	struct workers *w = NULL;
+	sigset_t stop;
+	int number = 0;
+
+	site->stream = true;
+	/* Some threads are kept for what needs no waiting: hits, pages, health. */
+	site->waiting_max = o->threads - (o->threads + RESERVED_PART - 1) / RESERVED_PART;
+	if (site->waiting_max < 1)
+		site->waiting_max = 1;
+	if (!gateway_open(&f) || (l = listener_open(inherited, o->socket, &f)) == NULL)
+		return complain(&f);
+	signal(SIGPIPE, SIG_IGN);
+	block_stop_signals(&stop);
+	w = workers_start(site, l, o->threads, &f);
+	if (w == NULL) {
+		listener_close(l);
+		return complain(&f);
+	}
+	while (sigwait(&stop, &number) != 0)
+		continue;
+	listener_stop(l);
+	if (!workers_finish(w, FINISH_LIMIT_SEC)) {
+		log_event(LOG_WARN_LEVEL, "stop", "unfinished", log_int(FINISH_LIMIT_SEC).text, NULL);
+		_exit(EXIT_FAILURE); /* threads still use what a normal exit would take away */
+	}
+	listener_close(l);
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	const enum gateway_mode mode = gateway_mode();
+	struct options o = {.threads = THREADS};
+	struct site site = {0};
+	struct fault f = {0};
+	struct config *config = NULL;
+	struct store *store = NULL;
+	int status = EXIT_SUCCESS;
+
+	if (mode != GATEWAY_CGI && !parse_options(argc, argv, &o, &status))
+		return status;
+	log_open("pkgmirror.fcgi", STDERR_FILENO, LOG_INFO_LEVEL);
+	signal(SIGPIPE, SIG_IGN);
+	config = config_load(config_path(o.config), &f);
+	if (config != NULL && o.check) {
+		status = check_config(config);
+	} else if (config == NULL || (store = open_store(config, mode, &f)) == NULL) {
+		status = mode == GATEWAY_CGI ? refuse_cgi(&f) : complain(&f);
+	} else if (mode == GATEWAY_NEITHER && o.socket == NULL) {
+		fault_set(
+		    &f, FAULT_CONFIG, "standard input is no listening socket and this is no CGI request; see --help");
+		status = complain(&f);
+	} else {
+		site.config = config;
+		site.store = store;
+		status = mode == GATEWAY_CGI ? run_cgi(&site) : run_fastcgi(&site, &o, mode == GATEWAY_FASTCGI);
+	}
+	store_close(store);
+	config_free(config);
+	return status;
+}

@@ -1,0 +1,48 @@
+/* request: what a client asks for: method, path, source, conditional headers. Pure; the project's only URL decoder.
+ *
+ * The path comes from the raw request target alone (REQUEST_URI): what else a web server says about it is already
+ * decoded and differs between servers. Called by serve. */
+#ifndef PKGMIRROR_CGI_REQUEST_H
+#define PKGMIRROR_CGI_REQUEST_H
+
+#include "mirror/fault.h"
+#include "mirror/netaddr.h"
+#include "mirror/wire.h"
+
+enum { REQUEST_PATH_MAX = 1024, REQUEST_TARGET_MAX = 8192 };
+
+/* What the gateway knows. NULL: not given. */
+struct request_raw {
+	const char *method;
+	const char *target; /* REQUEST_URI */
+	const char *query;  /* QUERY_STRING: differs from the target's own after a redirect inside the server */
+	const char *address;
+	const char *if_none_match, *if_modified_since, *if_range, *range;
+};
+
+struct request {
+	bool head;
+	char path[REQUEST_PATH_MAX + 1]; /* decoded; begins with '/', no empty, "." or ".." segment */
+	size_t path_len;
+	char source[WIRE_SOURCE_CAP]; /* the query parameter `source`, or "-" */
+	char network[NETADDR_TEXT_CAP];
+	bool handed_off; /* this mirror sent the web server here: see REQUEST_HANDED_OFF */
+	const char *if_none_match, *if_modified_since, *if_range, *range; /* borrowed; NULL: none */
+};
+
+/* The query of a local redirect. A server that cannot find the file that it was sent to asks us again, with this. */
+#define REQUEST_HANDED_OFF "handed-off=1"
+
+/* Decodes the len bytes of a raw path (no query) into out, which has a NUL at its end, and *out_len. `+` is a plus.
+ * Refused as FAULT_ABSENT with the reason: over REQUEST_PATH_MAX, a broken percent escape, NUL, control bytes, '\', an
+ * encoded '/', segments that are empty, "." or "..". "/" alone is fine. */
+bool request_decode_path(const char *raw, size_t len, char out[REQUEST_PATH_MAX + 1], size_t *out_len, struct fault *f)
+    __attribute__((warn_unused_result));
+
+/* Reads a request; *out borrows the header fields of *raw. `mount` is where this mirror sits ("" or "/mirror"): its own
+ * trailing slash is the one that is forgiven. FAULT_METHOD for other methods than GET and HEAD, FAULT_CLIENT for a
+ * request that cannot be understood, else as request_decode_path. */
+bool request_read(const struct request_raw *raw, const char *mount, struct request *out, struct fault *f)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,53 @@
+/* serve: see serve.h. */
+#include "serve.h"
+
+#include "cgi/pages.h"
+#include "cgi/respond.h"
+
+enum { MAINTENANCE_RETRY_SEC = 120 };
+
+static bool read_request(const struct site *site, const struct exchange *x, struct request *rq, struct fault *f)
+{
+	const struct request_raw raw = {.method = exchange_param(x, "REQUEST_METHOD"),
+	    .target = exchange_param(x, "REQUEST_URI"),
+	    .query = exchange_param(x, "QUERY_STRING"),
+	    .address = exchange_param(x, "REMOTE_ADDR"),
+	    .if_none_match = exchange_param(x, "HTTP_IF_NONE_MATCH"),
+	    .if_modified_since = exchange_param(x, "HTTP_IF_MODIFIED_SINCE"),
+	    .if_range = exchange_param(x, "HTTP_IF_RANGE"),
+	    .range = exchange_param(x, "HTTP_RANGE")};
+	return request_read(&raw, site->config->mount, rq, f);
+}
+
+void serve_maintenance(struct exchange *x, const struct request *rq)
+{
+	struct fault f;
+	fault_set(&f, FAULT_BUSY, "this mirror is in maintenance; what it has is still served");
+	respond_fault(x, &f, MAINTENANCE_RETRY_SEC, rq->path, rq->head);
+}
+
+void serve_exchange(struct site *site, struct exchange *x)
+{
+	struct request rq;
+	struct route route;
+	struct fault f = {0};
+	bool always = false;
+	pages_answer *answer = NULL;
+
+	if (read_request(site, x, &rq, &f) && route_resolve(site->config, rq.path, rq.path_len, &route, &f)) {
+		answer = pages_find(route.kind, &always);
+		if (answer == NULL)
+			fault_set(&f, FAULT_ABSENT, "no such page");
+	}
+	if (answer == NULL)
+		respond_fault(x, &f, 0, rq.path, rq.head);
+	else if (site->config->maintenance && !always)
+		serve_maintenance(x, &rq);
+	else
+		answer(site, x, &rq, &route);
+	/* A client that left in the middle was not served whole. */
+	if (exchange_is_gone(x))
+		exchange_abort(x);
+	else
+		exchange_end(x);
+}

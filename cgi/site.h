@@ -1,0 +1,19 @@
+/* site: what all threads of the responder share: constants, and counters. */
+#ifndef PKGMIRROR_CGI_SITE_H
+#define PKGMIRROR_CGI_SITE_H
+
+#include "mirror/config.h"
+#include "mirror/store.h"
+
+#include <stdatomic.h>
+
+struct site {
+	const struct config *config;
+	const struct store *store;
+	bool stream;                      /* a miss may be sent while it grows: torn answers are seen as torn */
+	int waiting_max;                  /* how many threads may wait for the fetch service at once */
+	atomic_int waiting;               /* how many do */
+	atomic_int_least64_t asked_again; /* UTC seconds: when a refresh was last asked for */
+};
+
+#endif
