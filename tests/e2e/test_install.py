@@ -1,0 +1,61 @@
+"""What make install puts where, and how the programs are linked."""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("PKGMIRROR_BUILD", TOP / "build/test"))
+PROGRAMS = ["pkgmirror.fcgi", "pkgmirror-fetch"]
+
+
+def output_of(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A DESTDIR with what make install put there, below the configured prefix."""
+    root = tmp_path_factory.mktemp("install")
+    done = subprocess.run(
+        ["make", "-C", str(BUILD), "install", f"DESTDIR={root}", "prefix=/usr"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
+    )
+    assert done.returncode == 0, done.stdout
+    return root / "usr"
+
+
+def test_programs_are_in_libexec(installed):
+    for name in PROGRAMS:
+        assert os.access(installed / "libexec/pkgmirror" / name, os.X_OK)
+
+
+def test_each_manual_page_is_installed(installed):
+    pages = sorted(path.name for path in (TOP / "man").glob("*.[1-8]"))
+    assert pages
+    for name in pages:
+        assert (installed / "share/man" / f"man{name[-1]}" / name).is_file()
+
+
+def test_no_library_of_ours_is_installed(installed):
+    assert [str(path) for path in installed.rglob("*.a")] == []
+    assert [str(path) for path in installed.rglob("*.h")] == []
+
+
+def test_responder_links_neither_curl_nor_openssl(installed):
+    libraries = output_of("ldd", str(installed / "libexec/pkgmirror/pkgmirror.fcgi"))
+    assert "libfcgi" in libraries and "libsqlite3" in libraries
+    assert not re.search(r"libcurl|libssl|libcrypto|libarchive", libraries)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_program_is_hardened(installed, name):
+    program = str(installed / "libexec/pkgmirror" / name)
+    assert re.search(r"Type:\s+DYN", output_of("readelf", "-hW", program)), "no position independent executable"
+    headers = output_of("readelf", "-lW", program)
+    assert "GNU_RELRO" in headers
+    assert re.search(r"GNU_STACK\s.*\sRW\s", headers), "the stack can be executed"
+    assert "NOW" in output_of("readelf", "-dW", program)

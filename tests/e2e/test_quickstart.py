@@ -1,0 +1,136 @@
+"""The README's two commands: deploy/quickstart --demo, in a copy of the tree, from nothing to a verified download."""
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import urllib.request
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+
+
+def free_port():
+    """A port that is free together with the next one, which the demo upstream takes."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            try:
+                second.bind(("127.0.0.1", first.getsockname()[1] + 1))
+            except (OSError, OverflowError):
+                continue
+            return first.getsockname()[1]
+
+
+def processes_of(folder):
+    """The command lines that name a folder: lighttpd, the responder and the fetch service do."""
+    found = []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if any(word.startswith(str(folder) + "/") for word in words):
+            found.append(words)
+    return found
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """What git would clone, with what is not yet committed."""
+    copy = tmp_path_factory.mktemp("quickstart") / "tree"
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=TOP, check=True, capture_output=True, text=True
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (TOP / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(TOP / name, copy / name)
+    return copy
+
+
+def quickstart(tree, *options):
+    return [str(tree / "deploy/quickstart"), "--dir", str(tree.parent / "run"), *options]
+
+
+@pytest.fixture(scope="module")
+def checked(tree):
+    """The output of one --demo --check."""
+    done = subprocess.run(
+        quickstart(tree, "--demo", "--check", "--port", str(free_port())),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_check_downloads_twice_verifies_and_stops(tree, checked):
+    assert checked.rstrip().endswith("quickstart: check: passed")
+    assert "first download 200" in checked and "second download 200" in checked
+    assert processes_of(tree.parent / "run") == []
+
+
+def test_sources_get_no_build(tree, checked):
+    made = {path.suffix for path in tree.rglob("*") if path.is_file() and "autom4te.cache" not in path.parts}
+    assert not made & {".o", ".a"}
+    assert not (tree / "run").exists()
+
+
+def test_ctrl_c_leaves_nothing_behind(tree, checked):
+    port = free_port()
+    run = subprocess.Popen(
+        quickstart(tree, "--demo", "--port", str(port)),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )
+    try:
+        shown = ""
+        for line in run.stdout:
+            shown += line
+            if line.startswith("configuration "):
+                break
+        assert f"http://127.0.0.1:{port}/" in shown, shown
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/zig/zig-0.13.0.tar.xz.minisig", timeout=30) as answer:
+            assert answer.status == 200
+        assert any("pkgmirror-fetch" in words[0] for words in processes_of(tree.parent / "run"))
+        os.killpg(run.pid, signal.SIGINT)
+        assert run.wait(timeout=60) == 0
+    finally:
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGKILL)
+    assert processes_of(tree.parent / "run") == []
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        (["--port", "0"], "is no port"),
+        (["--port", "http"], "is no port"),
+        (["--nonsense"], "usage:"),
+        (["--port"], "usage:"),
+    ],
+)
+def test_wrong_options_are_refused(tree, tmp_path, options, said):
+    done = subprocess.run(
+        [str(tree / "deploy/quickstart"), "--dir", str(tmp_path / "run"), *options],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+    )
+    assert done.returncode != 0
+    assert said in done.stderr
+
+
+def test_a_port_in_use_is_named(tree, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [str(tree / "deploy/quickstart"), "--dir", str(tmp_path / "run"), "--port", str(port)],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+        )
+    assert done.returncode == 1
+    assert f"port {port} is in use" in done.stderr
