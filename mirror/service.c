@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,9 +128,14 @@ static void keep_environment(char store[KEPT_COUNT][VARIABLE_CAP], char *out[KEP
 /* The child's way from fork to exec: only calls that are safe after a fork of a threaded program. */
 static void become_service(char *const argv[], char *const envp[], int log_fd, int ready_fd)
 {
+	sigset_t none;
 	int fds[3];
 	if (setsid() < 0 || fork() != 0)
 		_exit(0);
+	/* The threads of a responder block the signals that a service must hear. */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
 	/* Copies above all targets first: one of the two may sit on a target number. */
 	fds[0] = open("/dev/null", O_RDONLY);
 	fds[1] = fcntl(log_fd, F_DUPFD, 64);
