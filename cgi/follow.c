@@ -63,12 +63,14 @@ static bool look_again(struct follower *w)
 
 static bool send_head(struct follower *w)
 {
+	/* nginx else collects what it should pass on. A server notices late that a CGI sent less than it promised, unless
+	 * the connection ends with the answer. */
 	const struct response r = {.status = 200,
 	    .type = route_content_type(w->route->path),
 	    .cache_control = RESPOND_IMMUTABLE,
 	    .has_length = w->watch.size >= 0,
 	    .length = w->watch.size,
-	    .more = "X-Accel-Buffering: no\r\n"};
+	    .more = exchange_is_cgi(w->x) ? "Connection: close\r\n" : "X-Accel-Buffering: no\r\n"};
 	w->started = true;
 	w->promised = w->watch.size;
 	return respond_head(w->x, &r);
