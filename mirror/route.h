@@ -62,9 +62,15 @@ struct route_source {
 };
 
 /* The i-th upstream URL of a file or document, in the order in which to try them; false past the last. `listed` is the
- * URL that the index names for it (NULL: none), tried first when it is on the configured upstream; a name with zig.odd
- * has no other. */
+ * URL that the index names for it (NULL: none; for a .minisig that of the signed file), tried first when it is on the
+ * configured upstream; a name with zig.odd has no other. */
 bool route_source(const struct config *c, const struct route *r, const char *listed, size_t i, struct route_source *out)
+    __attribute__((warn_unused_result));
+
+/* The URL of a toolchain file on the flat mirror `base` (as in community-mirrors.txt), for callers that have a list of
+ * such mirrors. False when there is none: another kind of file, a name with zig.odd, a base that is no URL, has no TLS
+ * without allow_http_upstreams, or is this mirror itself. */
+bool route_flat_source(const struct config *c, const struct route *r, const char *base, struct route_source *out)
     __attribute__((warn_unused_result));
 
 /* The media type of a path by its ending, as zig fetch wants it; "application/octet-stream" when nothing fits. */

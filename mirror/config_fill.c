@@ -1,0 +1,406 @@
+/* config_fill: struct config from what libConfuse found, value by value. The first thing that is wrong ends it. */
+#include "config_internal.h"
+
+#include "url.h"
+#include "zigfile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool wrong(const struct reader *r, const char *key, const struct reason *why)
+{
+	return fault_set(r->fault, FAULT_CONFIG, "%s:%d: %s: %s", r->name, reader_line(r, key), key, why->text);
+}
+
+static bool wrong_text(const struct reader *r, const char *key, const char *why)
+{
+	struct reason reason;
+	reason_set(&reason, "%s", why);
+	return wrong(r, key, &reason);
+}
+
+static bool out_of_memory(const struct reader *r)
+{
+	return fault_set(r->fault, FAULT_SYSTEM, "%s: out of memory", r->name);
+}
+
+static bool has_control(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return true;
+	return false;
+}
+
+/* The text of a key, borrowed. NULL with the fault set when it cannot be a value of anything. */
+static const char *get_text(const struct reader *r, const char *key)
+{
+	const char *text = reader_text(r, key);
+	if (has_control(text)) {
+		wrong_text(r, key, "has a control character");
+		return NULL;
+	}
+	return text;
+}
+
+static bool get_string(const struct reader *r, const char *key, char **out)
+{
+	const char *text = get_text(r, key);
+	if (text == NULL)
+		return false;
+	*out = strdup(text);
+	return *out != NULL || out_of_memory(r);
+}
+
+static bool get_bool(const struct reader *r, const char *key, bool *out)
+{
+	const char *text = get_text(r, key);
+	return text != NULL && (config_parse_bool(text, out) || wrong_text(r, key, "neither true nor false"));
+}
+
+static bool get_int(const struct reader *r, const char *key, int least, int most, int *out)
+{
+	struct reason why;
+	const char *text = get_text(r, key);
+	if (text == NULL)
+		return false;
+	if (config_parse_int(text, out) && *out >= least && *out <= most)
+		return true;
+	reason_set(&why, "not a number from %d to %d", least, most);
+	return wrong(r, key, &why);
+}
+
+static bool get_time(const struct reader *r, const char *key, int64_t least, int64_t most, int64_t *out)
+{
+	struct reason why;
+	const char *text = get_text(r, key);
+	if (text == NULL)
+		return false;
+	if (config_parse_time(text, out) && *out >= least && *out <= most)
+		return true;
+	reason_set(&why, "not a time from %llds to %llds, such as \"30s\", \"15m\", \"2h\" or \"1d\"", (long long)least,
+	    (long long)most);
+	return wrong(r, key, &why);
+}
+
+static bool get_size(const struct reader *r, const char *key, int64_t least, int64_t *out)
+{
+	const char *text = get_text(r, key);
+	if (text == NULL)
+		return false;
+	if (config_parse_size(text, out) && *out >= least)
+		return true;
+	return wrong_text(r, key,
+	    least > 0 ? "not a size above 0, such as \"500M\" or \"2G\""
+	              : "not a size, such as \"500M\" or \"2G\", or 0 for no limit");
+}
+
+/* A list; `standard` (NULL: nothing) when the key was not given. */
+static bool get_list(const struct reader *r, const char *key, const char *const *standard, struct config_list *out)
+{
+	bool given = reader_given(r, key);
+	size_t count = 0;
+	while (given ? reader_item(r, key, count) != NULL : standard != NULL && standard[count] != NULL)
+		count++;
+	out->items = calloc(count + 1, sizeof out->items[0]);
+	if (out->items == NULL)
+		return out_of_memory(r);
+	for (; out->count < count; out->count++) {
+		const char *text = given ? reader_item(r, key, out->count) : standard[out->count];
+		if (has_control(text))
+			return wrong_text(r, key, "has a control character");
+		out->items[out->count] = strdup(text);
+		if (out->items[out->count] == NULL)
+			return out_of_memory(r);
+	}
+	return true;
+}
+
+/* The place of the key's value in `words`, which ends with NULL. */
+static bool get_word(const struct reader *r, const char *key, const char *const *words, int *out)
+{
+	struct reason why;
+	const char *text = get_text(r, key);
+	size_t n = 0;
+	if (text == NULL)
+		return false;
+	for (int i = 0; words[i] != NULL; i++) {
+		if (strcmp(text, words[i]) == 0) {
+			*out = i;
+			return true;
+		}
+	}
+	reason_set(&why, "\"%.40s\" is none of", text);
+	for (int i = 0; words[i] != NULL && n < sizeof why.text; i++) {
+		n = strlen(why.text);
+		snprintf(why.text + n, sizeof why.text - n, "%s %s", i > 0 ? "," : "", words[i]);
+	}
+	return wrong(r, key, &why);
+}
+
+static bool get_require(const struct reader *r, enum config_require *out)
+{
+	static const char *const words[] = {"tls", "digest", "signed", NULL};
+	int word = 0;
+	if (!get_word(r, "require", words, &word))
+		return false;
+	*out = (enum config_require)word;
+	return true;
+}
+
+static bool get_key(const struct reader *r, struct minisign_key *out)
+{
+	struct fault why = {0};
+	const char *text = get_text(r, "public_key");
+	if (text == NULL)
+		return false;
+	return minisign_key_parse(text, strlen(text), out, &why) || wrong_text(r, "public_key", why.text);
+}
+
+static bool get_upstream(const struct reader *r, const char *key, char **out)
+{
+	struct reason why;
+	if (!get_string(r, key, out))
+		return false;
+	if (!config_check_upstream(*out, r->config->allow_http_upstreams, &why))
+		return wrong(r, key, &why);
+	if (url_is_below(*out, r->config->base_url))
+		return wrong_text(r, key, "this mirror itself");
+	return true;
+}
+
+/* --- the sections --------------------------------------------------------------------------------------------------
+ */
+
+static bool fill_base(const struct reader *r, struct config *c)
+{
+	struct reason why;
+	if (!get_string(r, "base_url", &c->base_url))
+		return false;
+	if (*c->base_url == '\0')
+		return wrong_text(r, "base_url", "is required, such as \"https://pkg.example.org\"");
+	if (!config_check_base_url(c->base_url, &why))
+		return wrong(r, "base_url", &why);
+	const char *path = strchr(strstr(c->base_url, "://") + 3, '/');
+	c->mount = strdup(path != NULL ? path : "");
+	return c->mount != NULL || out_of_memory(r);
+}
+
+static bool fill_root(const struct reader *r, struct config *c)
+{
+	static const char *const offloads[] = {"none", "x-sendfile", "x-accel-redirect", "local-redirect", NULL};
+	struct reason why;
+	int offload = 0;
+	if (!fill_base(r, c) || !get_string(r, "state_dir", &c->state_dir))
+		return false;
+	if (!config_check_state_dir(c->state_dir, &why))
+		return wrong(r, "state_dir", &why);
+	if (!get_word(r, "offload", offloads, &offload))
+		return false;
+	c->offload = (enum config_offload)offload;
+	if (!get_int(r, "max_fetches", 1, 256, &c->max_fetches) ||
+	    !get_time(r, "fetch_linger", 0, 86400, &c->fetch_linger_sec) ||
+	    !get_time(r, "stall_timeout", 1, 3600, &c->stall_timeout_sec) ||
+	    !get_int(r, "miss_limit", 0, 1000000, &c->miss_limit) || !get_bool(r, "maintenance", &c->maintenance) ||
+	    !get_bool(r, "offline", &c->offline) || !get_bool(r, "verify_before_send", &c->verify_before_send) ||
+	    !get_size(r, "max_file_size", 1, &c->max_file_bytes) || !get_string(r, "ca_file", &c->ca_file) ||
+	    !get_bool(r, "allow_private_upstreams", &c->allow_private_upstreams) ||
+	    !get_bool(r, "allow_http_upstreams", &c->allow_http_upstreams))
+		return false;
+	return config_check_file(c->ca_file, true, &why) || wrong(r, "ca_file", &why);
+}
+
+static bool fill_toolchains(const struct reader *r, struct config_toolchains *t)
+{
+	static const char *const standard[] = {"https://pkg.hexops.org/zig", NULL};
+	struct reason why;
+	if (!get_string(r, "prefix", &t->prefix))
+		return false;
+	if (!config_check_prefix(t->prefix, &why))
+		return wrong(r, "prefix", &why);
+	if (!get_upstream(r, "upstream", &t->upstream) || !get_list(r, "fallbacks", standard, &t->fallbacks))
+		return false;
+	for (size_t i = 0; i < t->fallbacks.count; i++) {
+		char *url = t->fallbacks.items[i];
+		if (strcmp(url, "community") == 0)
+			continue;
+		if (!config_check_upstream(url, r->config->allow_http_upstreams, &why))
+			return wrong(r, "fallbacks", &why);
+		if (url_is_below(url, r->config->base_url))
+			return wrong_text(r, "fallbacks", "this mirror itself");
+	}
+	if (!get_key(r, &t->key))
+		return false;
+	if (*reader_text(r, "nominated_index") == '\0') {
+		t->nominated_index = strdup("");
+		if (t->nominated_index == NULL)
+			return out_of_memory(r);
+	} else if (!get_upstream(r, "nominated_index", &t->nominated_index)) {
+		return false;
+	}
+	return get_time(r, "index_ttl", 1, 30 * 86400, &t->index_ttl_sec) && get_require(r, &t->require);
+}
+
+static bool fill_warmer(const struct reader *r, struct config_warmer *w)
+{
+	static const char *const standard[] = {"stable", "nominated", NULL};
+	static const char *const names[] = {"stable", "nominated", "dev"};
+	struct zigfile_version since;
+	struct config_list classes = {0};
+	bool ok = get_list(r, "classes", standard, &classes);
+	for (size_t i = 0; ok && i < classes.count; i++) {
+		unsigned bit = 0;
+		for (unsigned k = 0; k < 3; k++)
+			if (strcmp(classes.items[i], names[k]) == 0)
+				bit = 1U << k;
+		w->classes |= bit;
+		ok = bit != 0 || wrong_text(r, "classes", "not of stable, nominated, dev");
+	}
+	config_list_free(&classes);
+	if (!ok || !get_string(r, "since", &w->since))
+		return false;
+	if (*w->since != '\0' && !zigfile_version_parse(w->since, strlen(w->since), &since))
+		return wrong_text(r, "since", "not a Zig version, such as \"0.11.0\"");
+	return get_int(r, "connections", 1, 64, &w->connections) && get_size(r, "bandwidth", 0, &w->bandwidth_bytes) &&
+	       get_bool(r, "complete_versions", &w->complete_versions) &&
+	       get_int(r, "dev_keep_days", 0, 36500, &w->dev_keep_days) && get_size(r, "max_bytes", 0, &w->max_bytes);
+}
+
+/* The key of a rule and what it asks for. */
+static bool fill_rule_trust(const struct reader *r, struct config_rule *rule)
+{
+	rule->has_key = *reader_text(r, "public_key") != '\0';
+	rule->require = rule->has_key ? REQUIRE_SIGNED : REQUIRE_TLS;
+	if (rule->has_key && !get_key(r, &rule->key))
+		return false;
+	if (*reader_text(r, "require") != '\0' && !get_require(r, &rule->require))
+		return false;
+	if (rule->require != REQUIRE_TLS && !rule->has_key)
+		return wrong_text(r, "require",
+		    rule->require == REQUIRE_SIGNED ? "signed needs a public_key"
+		                                    : "digest needs a public_key (no index lists these files)");
+	return true;
+}
+
+static bool fill_rule(const struct reader *r, struct config_rule *rule)
+{
+	const struct config *c = r->config;
+	struct reason why;
+	rule->line = reader_section_line(r);
+	rule->name = strdup(reader_title(r));
+	if (rule->name == NULL)
+		return out_of_memory(r);
+	if (!config_check_rule_name(rule->name, &why))
+		return fault_set(r->fault, FAULT_CONFIG, "%s:%d: %s: %s", r->name, rule->line,
+		    config_kind_name(rule->kind), why.text);
+	if (!get_string(r, "path", &rule->path) || !get_string(r, "upstream", &rule->upstream) ||
+	    !get_list(r, "redirects", NULL, &rule->redirects) || !get_list(r, "allow", NULL, &rule->allow) ||
+	    !fill_rule_trust(r, rule) || !get_string(r, "token_file", &rule->token_file))
+		return false;
+	if (*rule->path == '\0' || *rule->upstream == '\0')
+		return wrong_text(r, *rule->path == '\0' ? "path" : "upstream", "is required in a rule");
+	if (!config_check_rule_path(c, rule, &why))
+		return wrong(r, "path", &why);
+	if (!config_check_rule_upstream(c, rule, &why))
+		return wrong(r, "upstream", &why);
+	if (!config_check_rule_allow(rule, &why))
+		return wrong(r, "allow", &why);
+	for (size_t i = 0; i < rule->redirects.count; i++)
+		if (!config_check_redirect(rule->redirects.items[i], &why))
+			return wrong(r, "redirects", &why);
+	return config_check_file(rule->token_file, false, &why) || wrong(r, "token_file", &why);
+}
+
+/* The rules in the order of the file: a rule is compared with those above it. */
+static int by_line(const void *a, const void *b)
+{
+	const struct config_rule *x = a, *y = b;
+	return (x->line > y->line) - (x->line < y->line);
+}
+
+static bool check_pairs(const struct reader *r, const struct config *c)
+{
+	struct reason why;
+	for (size_t i = 1; i < c->rule_count; i++) {
+		const struct config_rule *rule = &c->rules[i];
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(c->rules[k].name, rule->name) == 0)
+				return fault_set(r->fault, FAULT_CONFIG, "%s:%d: %s: line %d has a rule of this name",
+				    r->name, rule->line, rule->name, c->rules[k].line);
+			if (!config_check_rule_pair(&c->rules[k], rule, &why))
+				return fault_set(
+				    r->fault, FAULT_CONFIG, "%s:%d: path: %s", r->name, rule->line, why.text);
+		}
+	}
+	return true;
+}
+
+static bool fill_rules(const struct reader *r, struct config *c)
+{
+	const size_t packages = reader_count(r, "package"), count = packages + reader_count(r, "artifact");
+	if (count > CONFIG_RULES_MAX)
+		return fault_set(r->fault, FAULT_CONFIG, "%s: more than %d rules", r->name, CONFIG_RULES_MAX);
+	c->rules = calloc(count + 1, sizeof c->rules[0]);
+	if (c->rules == NULL)
+		return out_of_memory(r);
+	for (size_t i = 0; i < count; i++) {
+		bool package = i < packages;
+		const struct reader below =
+		    reader_enter(r, package ? "package" : "artifact", package ? i : i - packages);
+		c->rules[i].kind = package ? RULE_PACKAGE : RULE_ARTIFACT;
+		c->rule_count++;
+		if (!fill_rule(&below, &c->rules[i]))
+			return false;
+	}
+	qsort(c->rules, count, sizeof c->rules[0], by_line);
+	return check_pairs(r, c);
+}
+
+bool config_fill(const struct reader *root)
+{
+	const struct reader toolchains = reader_enter(root, "toolchains", 0), warmer = reader_enter(root, "warmer", 0);
+	struct config *c = root->config;
+	return fill_root(root, c) && fill_toolchains(&toolchains, &c->toolchains) && fill_rules(root, c) &&
+	       fill_warmer(&warmer, &c->warmer);
+}
+
+/* --- the end -------------------------------------------------------------------------------------------------------
+ */
+
+void config_list_free(struct config_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->items[i]);
+	free(list->items);
+	*list = (struct config_list){0};
+}
+
+static void free_rule(struct config_rule *rule)
+{
+	free(rule->name);
+	free(rule->path);
+	free(rule->upstream);
+	free(rule->token_file);
+	config_list_free(&rule->redirects);
+	config_list_free(&rule->allow);
+}
+
+void config_free(struct config *c)
+{
+	if (c == NULL)
+		return;
+	for (size_t i = 0; i < c->rule_count; i++)
+		free_rule(&c->rules[i]);
+	free(c->rules);
+	free(c->toolchains.prefix);
+	free(c->toolchains.upstream);
+	config_list_free(&c->toolchains.fallbacks);
+	free(c->toolchains.nominated_index);
+	free(c->warmer.since);
+	free(c->file);
+	free(c->base_url);
+	free(c->mount);
+	free(c->state_dir);
+	free(c->ca_file);
+	free(c);
+}
