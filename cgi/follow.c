@@ -63,8 +63,8 @@ static bool look_again(struct follower *w)
 
 static bool send_head(struct follower *w)
 {
-	/* nginx else collects what it should pass on. A server notices late that a CGI sent less than it promised, unless
-	 * the connection ends with the answer. */
+	/* nginx else collects what it should pass on. A server notices late that a CGI sent less than it promised,
+	 * unless the connection ends with the answer. */
 	const struct response r = {.status = 200,
 	    .type = route_content_type(w->route->path),
 	    .cache_control = RESPOND_IMMUTABLE,

@@ -42,8 +42,10 @@ static bool parse_threads(const char *text, int *out)
 	char *end;
 	errno = 0;
 	long n = strtol(text, &end, 10);
-	if (errno != 0 || end == text || *end != '\0' || n < 1 || n > WORKERS_MAX)
+	if (errno != 0 || end == text || *end != '\0' || n < 1 || n > WORKERS_MAX) {
+		fprintf(stderr, "pkgmirror.fcgi: --threads wants a number from 1 to %d\n", WORKERS_MAX);
 		return false;
+	}
 	*out = (int)n;
 	return true;
 }
@@ -72,8 +74,6 @@ static bool parse_options(int argc, char **argv, struct options *o, int *status)
 			break;
 		case 't':
 			good = parse_threads(optarg, &o->threads);
-			if (!good)
-				fprintf(stderr, "pkgmirror.fcgi: --threads wants a number from 1 to %d\n", WORKERS_MAX);
 			break;
 		case 'v':
 			printf("pkgmirror.fcgi %s\n", PACKAGE_VERSION);

@@ -40,14 +40,15 @@ static bool send_redirect(const struct site *site, struct exchange *x, const cha
 }
 
 static bool send_offload(
-    const struct site *site, struct exchange *x, const char *path, enum hand hand, struct response *r)
+    const struct site *site, struct exchange *x, const char *path, enum hand hand, const struct response *judged)
 {
 	char prefix[PREFIX_CAP];
+	struct response r = *judged;
 	snprintf(prefix, sizeof prefix, "%s/public/", site->config->state_dir);
-	r->offload_header = hand == HAND_SENDFILE ? "X-Sendfile: " : "X-Accel-Redirect: ";
-	r->offload_prefix = hand == HAND_SENDFILE ? prefix : "/_files/";
-	r->offload_path = path;
-	return respond_head(x, r);
+	r.offload_header = hand == HAND_SENDFILE ? "X-Sendfile: " : "X-Accel-Redirect: ";
+	r.offload_prefix = hand == HAND_SENDFILE ? prefix : "/_files/";
+	r.offload_path = path;
+	return respond_head(x, &r);
 }
 
 /* Sends what was judged, or has it sent. Returns how many of the file's bytes that hands out; -1 when it broke off. */

@@ -144,7 +144,7 @@ static size_t without_mount_slash(const char *path, size_t len, const char *moun
 
 bool request_read(const struct request_raw *raw, const char *mount, struct request *out, struct fault *f)
 {
-	const char *path = NULL, *query;
+	const char *path = "", *query;
 	size_t len = 0;
 
 	*out = (struct request){.if_none_match = raw->if_none_match,
