@@ -45,7 +45,7 @@ enum { OPTIONS_MAX = 24 };
  */
 
 /* Keeps the first message of libConfuse, with its line, in the section: "!LINE TEXT". */
-static void keep_error(cfg_t *cfg, const char *format, va_list ap)
+__attribute__((format(printf, 2, 0))) static void keep_error(cfg_t *cfg, const char *format, va_list ap)
 {
 	char text[200], line[240];
 	if (cfg->comment != NULL && cfg->comment[0] == '!')
@@ -247,7 +247,7 @@ static bool parse_into(struct config *c, char *text, size_t len, const char *nam
 struct config *config_parse(const char *text, size_t len, const char *name, struct fault *f)
 {
 	struct config *c = NULL;
-	struct reason why;
+	struct reason why = {0};
 	int line = 0;
 	bool ok = false;
 	char *copy = NULL;

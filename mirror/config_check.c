@@ -41,7 +41,7 @@ static void strip_slash(char *text)
 bool config_check_base_url(char *url, struct reason *why)
 {
 	struct url u;
-	struct reason path;
+	struct reason path = {0};
 	const char *wrong = url_parse(url, &u);
 	if (wrong != NULL)
 		return reason_set(why, "%s", wrong);

@@ -7,238 +7,76 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool wrong(const struct reader *r, const char *key, const struct reason *why)
-{
-	return fault_set(r->fault, FAULT_CONFIG, "%s:%d: %s: %s", r->name, reader_line(r, key), key, why->text);
-}
-
-static bool wrong_text(const struct reader *r, const char *key, const char *why)
-{
-	struct reason reason;
-	reason_set(&reason, "%s", why);
-	return wrong(r, key, &reason);
-}
-
-static bool out_of_memory(const struct reader *r)
-{
-	return fault_set(r->fault, FAULT_SYSTEM, "%s: out of memory", r->name);
-}
-
-static bool has_control(const char *text)
-{
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			return true;
-	return false;
-}
-
-/* The text of a key, borrowed. NULL with the fault set when it cannot be a value of anything. */
-static const char *get_text(const struct reader *r, const char *key)
-{
-	const char *text = reader_text(r, key);
-	if (has_control(text)) {
-		wrong_text(r, key, "has a control character");
-		return NULL;
-	}
-	return text;
-}
-
-static bool get_string(const struct reader *r, const char *key, char **out)
-{
-	const char *text = get_text(r, key);
-	if (text == NULL)
-		return false;
-	*out = strdup(text);
-	return *out != NULL || out_of_memory(r);
-}
-
-static bool get_bool(const struct reader *r, const char *key, bool *out)
-{
-	const char *text = get_text(r, key);
-	return text != NULL && (config_parse_bool(text, out) || wrong_text(r, key, "neither true nor false"));
-}
-
-static bool get_int(const struct reader *r, const char *key, int least, int most, int *out)
-{
-	struct reason why;
-	const char *text = get_text(r, key);
-	if (text == NULL)
-		return false;
-	if (config_parse_int(text, out) && *out >= least && *out <= most)
-		return true;
-	reason_set(&why, "not a number from %d to %d", least, most);
-	return wrong(r, key, &why);
-}
-
-static bool get_time(const struct reader *r, const char *key, int64_t least, int64_t most, int64_t *out)
-{
-	struct reason why;
-	const char *text = get_text(r, key);
-	if (text == NULL)
-		return false;
-	if (config_parse_time(text, out) && *out >= least && *out <= most)
-		return true;
-	reason_set(&why, "not a time from %llds to %llds, such as \"30s\", \"15m\", \"2h\" or \"1d\"", (long long)least,
-	    (long long)most);
-	return wrong(r, key, &why);
-}
-
-static bool get_size(const struct reader *r, const char *key, int64_t least, int64_t *out)
-{
-	const char *text = get_text(r, key);
-	if (text == NULL)
-		return false;
-	if (config_parse_size(text, out) && *out >= least)
-		return true;
-	return wrong_text(r, key,
-	    least > 0 ? "not a size above 0, such as \"500M\" or \"2G\""
-	              : "not a size, such as \"500M\" or \"2G\", or 0 for no limit");
-}
-
-/* A list; `standard` (NULL: nothing) when the key was not given. */
-static bool get_list(const struct reader *r, const char *key, const char *const *standard, struct config_list *out)
-{
-	bool given = reader_given(r, key);
-	size_t count = 0;
-	while (given ? reader_item(r, key, count) != NULL : standard != NULL && standard[count] != NULL)
-		count++;
-	out->items = calloc(count + 1, sizeof out->items[0]);
-	if (out->items == NULL)
-		return out_of_memory(r);
-	for (; out->count < count; out->count++) {
-		const char *text = given ? reader_item(r, key, out->count) : standard[out->count];
-		if (has_control(text))
-			return wrong_text(r, key, "has a control character");
-		out->items[out->count] = strdup(text);
-		if (out->items[out->count] == NULL)
-			return out_of_memory(r);
-	}
-	return true;
-}
-
-/* The place of the key's value in `words`, which ends with NULL. */
-static bool get_word(const struct reader *r, const char *key, const char *const *words, int *out)
-{
-	struct reason why;
-	const char *text = get_text(r, key);
-	size_t n = 0;
-	if (text == NULL)
-		return false;
-	for (int i = 0; words[i] != NULL; i++) {
-		if (strcmp(text, words[i]) == 0) {
-			*out = i;
-			return true;
-		}
-	}
-	reason_set(&why, "\"%.40s\" is none of", text);
-	for (int i = 0; words[i] != NULL && n < sizeof why.text; i++) {
-		n = strlen(why.text);
-		snprintf(why.text + n, sizeof why.text - n, "%s %s", i > 0 ? "," : "", words[i]);
-	}
-	return wrong(r, key, &why);
-}
-
-static bool get_require(const struct reader *r, enum config_require *out)
-{
-	static const char *const words[] = {"tls", "digest", "signed", NULL};
-	int word = 0;
-	if (!get_word(r, "require", words, &word))
-		return false;
-	*out = (enum config_require)word;
-	return true;
-}
-
-static bool get_key(const struct reader *r, struct minisign_key *out)
-{
-	struct fault why = {0};
-	const char *text = get_text(r, "public_key");
-	if (text == NULL)
-		return false;
-	return minisign_key_parse(text, strlen(text), out, &why) || wrong_text(r, "public_key", why.text);
-}
-
-static bool get_upstream(const struct reader *r, const char *key, char **out)
-{
-	struct reason why;
-	if (!get_string(r, key, out))
-		return false;
-	if (!config_check_upstream(*out, r->config->allow_http_upstreams, &why))
-		return wrong(r, key, &why);
-	if (url_is_below(*out, r->config->base_url))
-		return wrong_text(r, key, "this mirror itself");
-	return true;
-}
-
 /* --- the sections --------------------------------------------------------------------------------------------------
  */
 
 static bool fill_base(const struct reader *r, struct config *c)
 {
-	struct reason why;
-	if (!get_string(r, "base_url", &c->base_url))
+	struct reason why = {0};
+	if (!value_string(r, "base_url", &c->base_url))
 		return false;
 	if (*c->base_url == '\0')
-		return wrong_text(r, "base_url", "is required, such as \"https://pkg.example.org\"");
+		return value_wrong_text(r, "base_url", "is required, such as \"https://pkg.example.org\"");
 	if (!config_check_base_url(c->base_url, &why))
-		return wrong(r, "base_url", &why);
+		return value_wrong(r, "base_url", &why);
 	const char *path = strchr(strstr(c->base_url, "://") + 3, '/');
 	c->mount = strdup(path != NULL ? path : "");
-	return c->mount != NULL || out_of_memory(r);
+	return c->mount != NULL || value_out_of_memory(r);
 }
 
 static bool fill_root(const struct reader *r, struct config *c)
 {
 	static const char *const offloads[] = {"none", "x-sendfile", "x-accel-redirect", "local-redirect", NULL};
-	struct reason why;
+	struct reason why = {0};
 	int offload = 0;
-	if (!fill_base(r, c) || !get_string(r, "state_dir", &c->state_dir))
+	if (!fill_base(r, c) || !value_string(r, "state_dir", &c->state_dir))
 		return false;
 	if (!config_check_state_dir(c->state_dir, &why))
-		return wrong(r, "state_dir", &why);
-	if (!get_word(r, "offload", offloads, &offload))
+		return value_wrong(r, "state_dir", &why);
+	if (!value_word(r, "offload", offloads, &offload))
 		return false;
 	c->offload = (enum config_offload)offload;
-	if (!get_int(r, "max_fetches", 1, 256, &c->max_fetches) ||
-	    !get_time(r, "fetch_linger", 0, 86400, &c->fetch_linger_sec) ||
-	    !get_time(r, "stall_timeout", 1, 3600, &c->stall_timeout_sec) ||
-	    !get_int(r, "miss_limit", 0, 1000000, &c->miss_limit) || !get_bool(r, "maintenance", &c->maintenance) ||
-	    !get_bool(r, "offline", &c->offline) || !get_bool(r, "verify_before_send", &c->verify_before_send) ||
-	    !get_size(r, "max_file_size", 1, &c->max_file_bytes) || !get_string(r, "ca_file", &c->ca_file) ||
-	    !get_bool(r, "allow_private_upstreams", &c->allow_private_upstreams) ||
-	    !get_bool(r, "allow_http_upstreams", &c->allow_http_upstreams))
+	if (!value_int(r, "max_fetches", 1, 256, &c->max_fetches) ||
+	    !value_time(r, "fetch_linger", 0, 86400, &c->fetch_linger_sec) ||
+	    !value_time(r, "stall_timeout", 1, 3600, &c->stall_timeout_sec) ||
+	    !value_int(r, "miss_limit", 0, 1000000, &c->miss_limit) || !value_bool(r, "maintenance", &c->maintenance) ||
+	    !value_bool(r, "offline", &c->offline) || !value_bool(r, "verify_before_send", &c->verify_before_send) ||
+	    !value_size(r, "max_file_size", 1, &c->max_file_bytes) || !value_string(r, "ca_file", &c->ca_file) ||
+	    !value_bool(r, "allow_private_upstreams", &c->allow_private_upstreams) ||
+	    !value_bool(r, "allow_http_upstreams", &c->allow_http_upstreams))
 		return false;
-	return config_check_file(c->ca_file, true, &why) || wrong(r, "ca_file", &why);
+	return config_check_file(c->ca_file, true, &why) || value_wrong(r, "ca_file", &why);
 }
 
 static bool fill_toolchains(const struct reader *r, struct config_toolchains *t)
 {
 	static const char *const standard[] = {"https://pkg.hexops.org/zig", NULL};
-	struct reason why;
-	if (!get_string(r, "prefix", &t->prefix))
+	struct reason why = {0};
+	if (!value_string(r, "prefix", &t->prefix))
 		return false;
 	if (!config_check_prefix(t->prefix, &why))
-		return wrong(r, "prefix", &why);
-	if (!get_upstream(r, "upstream", &t->upstream) || !get_list(r, "fallbacks", standard, &t->fallbacks))
+		return value_wrong(r, "prefix", &why);
+	if (!value_upstream(r, "upstream", &t->upstream) || !value_list(r, "fallbacks", standard, &t->fallbacks))
 		return false;
 	for (size_t i = 0; i < t->fallbacks.count; i++) {
 		char *url = t->fallbacks.items[i];
 		if (strcmp(url, "community") == 0)
 			continue;
 		if (!config_check_upstream(url, r->config->allow_http_upstreams, &why))
-			return wrong(r, "fallbacks", &why);
+			return value_wrong(r, "fallbacks", &why);
 		if (url_is_below(url, r->config->base_url))
-			return wrong_text(r, "fallbacks", "this mirror itself");
+			return value_wrong_text(r, "fallbacks", "this mirror itself");
 	}
-	if (!get_key(r, &t->key))
+	if (!value_key(r, &t->key))
 		return false;
 	if (*reader_text(r, "nominated_index") == '\0') {
 		t->nominated_index = strdup("");
 		if (t->nominated_index == NULL)
-			return out_of_memory(r);
-	} else if (!get_upstream(r, "nominated_index", &t->nominated_index)) {
+			return value_out_of_memory(r);
+	} else if (!value_upstream(r, "nominated_index", &t->nominated_index)) {
 		return false;
 	}
-	return get_time(r, "index_ttl", 1, 30 * 86400, &t->index_ttl_sec) && get_require(r, &t->require);
+	return value_time(r, "index_ttl", 1, 30 * 86400, &t->index_ttl_sec) && value_require(r, &t->require);
 }
 
 static bool fill_warmer(const struct reader *r, struct config_warmer *w)
@@ -247,23 +85,25 @@ static bool fill_warmer(const struct reader *r, struct config_warmer *w)
 	static const char *const names[] = {"stable", "nominated", "dev"};
 	struct zigfile_version since;
 	struct config_list classes = {0};
-	bool ok = get_list(r, "classes", standard, &classes);
+	bool ok = value_list(r, "classes", standard, &classes);
 	for (size_t i = 0; ok && i < classes.count; i++) {
 		unsigned bit = 0;
 		for (unsigned k = 0; k < 3; k++)
 			if (strcmp(classes.items[i], names[k]) == 0)
 				bit = 1U << k;
 		w->classes |= bit;
-		ok = bit != 0 || wrong_text(r, "classes", "not of stable, nominated, dev");
+		ok = bit != 0 || value_wrong_text(r, "classes", "not of stable, nominated, dev");
 	}
 	config_list_free(&classes);
-	if (!ok || !get_string(r, "since", &w->since))
+	if (!ok || !value_string(r, "since", &w->since))
 		return false;
 	if (*w->since != '\0' && !zigfile_version_parse(w->since, strlen(w->since), &since))
-		return wrong_text(r, "since", "not a Zig version, such as \"0.11.0\"");
-	return get_int(r, "connections", 1, 64, &w->connections) && get_size(r, "bandwidth", 0, &w->bandwidth_bytes) &&
-	       get_bool(r, "complete_versions", &w->complete_versions) &&
-	       get_int(r, "dev_keep_days", 0, 36500, &w->dev_keep_days) && get_size(r, "max_bytes", 0, &w->max_bytes);
+		return value_wrong_text(r, "since", "not a Zig version, such as \"0.11.0\"");
+	return value_int(r, "connections", 1, 64, &w->connections) &&
+	       value_size(r, "bandwidth", 0, &w->bandwidth_bytes) &&
+	       value_bool(r, "complete_versions", &w->complete_versions) &&
+	       value_int(r, "dev_keep_days", 0, 36500, &w->dev_keep_days) &&
+	       value_size(r, "max_bytes", 0, &w->max_bytes);
 }
 
 /* The key of a rule and what it asks for. */
@@ -271,12 +111,12 @@ static bool fill_rule_trust(const struct reader *r, struct config_rule *rule)
 {
 	rule->has_key = *reader_text(r, "public_key") != '\0';
 	rule->require = rule->has_key ? REQUIRE_SIGNED : REQUIRE_TLS;
-	if (rule->has_key && !get_key(r, &rule->key))
+	if (rule->has_key && !value_key(r, &rule->key))
 		return false;
-	if (*reader_text(r, "require") != '\0' && !get_require(r, &rule->require))
+	if (*reader_text(r, "require") != '\0' && !value_require(r, &rule->require))
 		return false;
 	if (rule->require != REQUIRE_TLS && !rule->has_key)
-		return wrong_text(r, "require",
+		return value_wrong_text(r, "require",
 		    rule->require == REQUIRE_SIGNED ? "signed needs a public_key"
 		                                    : "digest needs a public_key (no index lists these files)");
 	return true;
@@ -285,30 +125,30 @@ static bool fill_rule_trust(const struct reader *r, struct config_rule *rule)
 static bool fill_rule(const struct reader *r, struct config_rule *rule)
 {
 	const struct config *c = r->config;
-	struct reason why;
+	struct reason why = {0};
 	rule->line = reader_section_line(r);
 	rule->name = strdup(reader_title(r));
 	if (rule->name == NULL)
-		return out_of_memory(r);
+		return value_out_of_memory(r);
 	if (!config_check_rule_name(rule->name, &why))
 		return fault_set(r->fault, FAULT_CONFIG, "%s:%d: %s: %s", r->name, rule->line,
 		    config_kind_name(rule->kind), why.text);
-	if (!get_string(r, "path", &rule->path) || !get_string(r, "upstream", &rule->upstream) ||
-	    !get_list(r, "redirects", NULL, &rule->redirects) || !get_list(r, "allow", NULL, &rule->allow) ||
-	    !fill_rule_trust(r, rule) || !get_string(r, "token_file", &rule->token_file))
+	if (!value_string(r, "path", &rule->path) || !value_string(r, "upstream", &rule->upstream) ||
+	    !value_list(r, "redirects", NULL, &rule->redirects) || !value_list(r, "allow", NULL, &rule->allow) ||
+	    !fill_rule_trust(r, rule) || !value_string(r, "token_file", &rule->token_file))
 		return false;
 	if (*rule->path == '\0' || *rule->upstream == '\0')
-		return wrong_text(r, *rule->path == '\0' ? "path" : "upstream", "is required in a rule");
+		return value_wrong_text(r, *rule->path == '\0' ? "path" : "upstream", "is required in a rule");
 	if (!config_check_rule_path(c, rule, &why))
-		return wrong(r, "path", &why);
+		return value_wrong(r, "path", &why);
 	if (!config_check_rule_upstream(c, rule, &why))
-		return wrong(r, "upstream", &why);
+		return value_wrong(r, "upstream", &why);
 	if (!config_check_rule_allow(rule, &why))
-		return wrong(r, "allow", &why);
+		return value_wrong(r, "allow", &why);
 	for (size_t i = 0; i < rule->redirects.count; i++)
 		if (!config_check_redirect(rule->redirects.items[i], &why))
-			return wrong(r, "redirects", &why);
-	return config_check_file(rule->token_file, false, &why) || wrong(r, "token_file", &why);
+			return value_wrong(r, "redirects", &why);
+	return config_check_file(rule->token_file, false, &why) || value_wrong(r, "token_file", &why);
 }
 
 /* The rules in the order of the file: a rule is compared with those above it. */
@@ -320,7 +160,7 @@ static int by_line(const void *a, const void *b)
 
 static bool check_pairs(const struct reader *r, const struct config *c)
 {
-	struct reason why;
+	struct reason why = {0};
 	for (size_t i = 1; i < c->rule_count; i++) {
 		const struct config_rule *rule = &c->rules[i];
 		for (size_t k = 0; k < i; k++) {
@@ -342,7 +182,7 @@ static bool fill_rules(const struct reader *r, struct config *c)
 		return fault_set(r->fault, FAULT_CONFIG, "%s: more than %d rules", r->name, CONFIG_RULES_MAX);
 	c->rules = calloc(count + 1, sizeof c->rules[0]);
 	if (c->rules == NULL)
-		return out_of_memory(r);
+		return value_out_of_memory(r);
 	for (size_t i = 0; i < count; i++) {
 		bool package = i < packages;
 		const struct reader below =

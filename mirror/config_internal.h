@@ -1,8 +1,8 @@
 /* config_internal: what the files of config share among themselves; for nobody else.
  *
- * config.c reads with libConfuse; config_text.c prepares its input and parses single values; config_fill.c makes struct
- * config of what was found; config_check.c judges values and combinations; config_print.c prints. All but config.c are
- * pure, but for the look at ca_file. */
+ * config.c reads with libConfuse; config_text.c prepares its input and parses single values; config_values.c and
+ * config_fill.c make struct config of what was found; config_check.c judges values and combinations; config_print.c
+ * prints. All but config.c are pure, but for the look at ca_file. */
 #ifndef PKGMIRROR_CONFIG_INTERNAL_H
 #define PKGMIRROR_CONFIG_INTERNAL_H
 
@@ -49,6 +49,35 @@ size_t reader_count(const struct reader *r, const char *name);
 struct reader reader_enter(const struct reader *r, const char *name, size_t i);
 const char *reader_title(const struct reader *r);
 int reader_section_line(const struct reader *r);
+
+/* Faults about a key, with its file and line; always false. */
+bool value_wrong(const struct reader *r, const char *key, const struct reason *why);
+bool value_wrong_text(const struct reader *r, const char *key, const char *why);
+bool value_out_of_memory(const struct reader *r);
+
+/* Each reads the value of a key to *out, or sets the fault and returns false. What is allocated is the configuration's.
+ */
+bool value_string(const struct reader *r, const char *key, char **out) __attribute__((warn_unused_result));
+bool value_bool(const struct reader *r, const char *key, bool *out) __attribute__((warn_unused_result));
+bool value_int(const struct reader *r, const char *key, int least, int most, int *out)
+    __attribute__((warn_unused_result));
+bool value_time(const struct reader *r, const char *key, int64_t least, int64_t most, int64_t *out)
+    __attribute__((warn_unused_result));
+bool value_size(const struct reader *r, const char *key, int64_t least, int64_t *out)
+    __attribute__((warn_unused_result));
+
+/* A list; `standard`, which ends with NULL (NULL itself: nothing), when the key was not given. */
+bool value_list(const struct reader *r, const char *key, const char *const *standard, struct config_list *out)
+    __attribute__((warn_unused_result));
+
+/* The place of the value in `words`, which end with NULL. */
+bool value_word(const struct reader *r, const char *key, const char *const *words, int *out)
+    __attribute__((warn_unused_result));
+
+/* The keys `require` and `public_key`, and any that is the URL of an upstream. */
+bool value_require(const struct reader *r, enum config_require *out) __attribute__((warn_unused_result));
+bool value_key(const struct reader *r, struct minisign_key *out) __attribute__((warn_unused_result));
+bool value_upstream(const struct reader *r, const char *key, char **out) __attribute__((warn_unused_result));
 
 /* Fills root->config, which is all zero. False with FAULT_CONFIG or FAULT_SYSTEM otherwise; the caller frees what was
  * filled so far. */

@@ -55,22 +55,24 @@ static enum found toolchain_file(
     const struct config *c, struct piece p, bool versioned, struct route *out, struct fault *f)
 {
 	struct piece version = {.at = p.at, .len = 0};
+	struct zigfile zig = {0};
 	if (versioned) {
 		version.len = (size_t)((const char *)memchr(p.at, '/', p.len) - p.at);
 		p.at += version.len + 1;
 		p.len -= version.len + 1;
 	}
 	/* It could not be a file and a folder in public/. */
-	if (versioned && zigfile_parse(version.at, version.len, &out->zig)) {
+	if (versioned && zigfile_parse(version.at, version.len, &zig)) {
 		fault_set(f, FAULT_ABSENT, "toolchains: a toolchain file is no folder");
 		return REFUSED;
 	}
-	if (!zigfile_parse(p.at, p.len, &out->zig))
+	if (!zigfile_parse(p.at, p.len, &zig))
 		return ELSEWHERE;
-	if (versioned && !piece_is(version, out->zig.version)) {
+	if (versioned && !piece_is(version, zig.version)) {
 		fault_set(f, FAULT_ABSENT, "toolchains: the file is not of that version");
 		return REFUSED;
 	}
+	out->zig = zig;
 	out->kind = ROUTE_TOOLCHAIN;
 	out->signature = out->zig.signature;
 	out->key = &c->toolchains.key;
@@ -183,15 +185,13 @@ static enum found try_rule(const struct config_rule *rule, struct piece path, st
 	return set_path(out, "", path.at + 1, path.len - 1, f) ? FOUND : REFUSED;
 }
 
-/* The rules, in their order; no two match the same path. When none does, f has the first near miss, or is untouched. */
-static bool rules(const struct config *c, struct piece path, struct route *out, struct fault *f)
+/* The rules, in their order; no two match the same path. When none does, *near is the first near miss, or no fault. */
+static bool rules(const struct config *c, struct piece path, struct route *out, struct fault *near)
 {
-	struct fault near = {0};
+	*near = (struct fault){0};
 	for (size_t i = 0; i < c->rule_count; i++)
-		if (try_rule(&c->rules[i], path, out, near.class == FAULT_NONE ? &near : NULL) == FOUND)
+		if (try_rule(&c->rules[i], path, out, near->class == FAULT_NONE ? near : NULL) == FOUND)
 			return true;
-	if (near.class != FAULT_NONE)
-		fault_set(f, near.class, "%s", near.text);
 	return false;
 }
 
@@ -204,12 +204,16 @@ static bool is_store_kind(enum route_kind kind)
 static bool resolve_file(const struct config *c, struct piece path, struct route *out, struct fault *f)
 {
 	bool inside = false;
+	struct fault near;
 	enum found found = toolchains(c, path, &inside, out, f);
 	if (found != ELSEWHERE)
 		return found == FOUND;
-	fault_set(f, FAULT_ABSENT, "%s",
+	if (rules(c, path, out, &near))
+		return true;
+	if (near.class != FAULT_NONE)
+		return fault_set(f, near.class, "%s", near.text);
+	return fault_set(f, FAULT_ABSENT, "%s",
 	    inside ? "toolchains: not the name of a Zig toolchain file" : "no rule serves this path");
-	return rules(c, path, out, f);
 }
 
 /* The pages below "/-/"; `p` is what follows "/-". */

@@ -81,7 +81,7 @@ bool route_flat_source(const struct config *c, const struct route *r, const char
 static bool toolchain_source(
     const struct config *c, const struct route *r, const char *listed, size_t i, struct route_source *out)
 {
-	struct route_source first;
+	struct route_source first = {0};
 	bool has_listed = listed_source(c, r, listed, &first);
 	if (has_listed && i-- == 0) {
 		*out = first;
