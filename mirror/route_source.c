@@ -31,10 +31,10 @@ static bool set_url(struct route_source *out, bool flat, const char *format, ...
 static bool set_url(struct route_source *out, bool flat, const char *format, ...)
 {
 	va_list ap;
+	*out = (struct route_source){.flat = flat};
 	va_start(ap, format);
 	int n = vsnprintf(out->url, sizeof out->url, format, ap);
 	va_end(ap);
-	out->flat = flat;
 	return n > 0 && (size_t)n < sizeof out->url;
 }
 
