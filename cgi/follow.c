@@ -4,6 +4,7 @@
 #include "cgi/journal.h"
 #include "cgi/published.h"
 #include "cgi/respond.h"
+#include "cgi/server.h"
 #include "cgi/watch.h"
 #include "mirror/log.h"
 
@@ -63,14 +64,12 @@ static bool look_again(struct follower *w)
 
 static bool send_head(struct follower *w)
 {
-	/* nginx else collects what it should pass on. A server notices late that a CGI sent less than it promised,
-	 * unless the connection ends with the answer. */
 	const struct response r = {.status = 200,
 	    .type = route_content_type(w->route->path),
 	    .cache_control = RESPOND_IMMUTABLE,
 	    .has_length = w->watch.size >= 0,
 	    .length = w->watch.size,
-	    .more = exchange_is_cgi(w->x) ? "Connection: close\r\n" : "X-Accel-Buffering: no\r\n"};
+	    .more = w->rq->head ? NULL : server_stream_lines(w->x)};
 	w->started = true;
 	w->promised = w->watch.size;
 	return respond_head(w->x, &r);
@@ -89,11 +88,10 @@ static bool send_up_to(struct follower *w, int64_t limit)
 	return exchange_flush(w->x);
 }
 
-/* True when bytes may go out before the verdict. A CGI without a length could not show that its answer is torn. */
-static bool may_stream(const struct follower *w)
+/* True when something may be said before the verdict. */
+static bool may_speak(const struct follower *w)
 {
-	return w->site->stream && !w->site->config->verify_before_send && w->fd >= 0 && !w->rq->head &&
-	       (w->watch.size >= 0 || !exchange_is_cgi(w->x));
+	return !w->site->config->verify_before_send && w->fd >= 0;
 }
 
 static bool send_some(struct follower *w)
@@ -102,13 +100,15 @@ static bool send_some(struct follower *w)
 	int64_t limit = size >= 0 && w->watch.at > size ? size : w->watch.at;
 	if (w->fd < 0)
 		w->fd = open_content(w, &w->info);
-	return !may_stream(w) || send_up_to(w, limit - HOLD_BACK_BYTES);
+	if (!w->started && (w->rq->head || !may_speak(w) || !server_shows_torn(w->x, size >= 0)))
+		return true;
+	return send_up_to(w, limit - HOLD_BACK_BYTES);
 }
 
 /* HEAD need not wait for the bytes, unless nothing may be said before the verdict. */
 static bool answer_head(struct follower *w)
 {
-	if (!w->rq->head || !w->site->stream || w->site->config->verify_before_send || w->fd < 0)
+	if (!w->rq->head || !may_speak(w))
 		return false;
 	if (send_head(w))
 		journal_hit(w->site->store, w->route->path, w->rq->source, 200, 0);

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CGI_BUFFER_CAP = 8192, PIECE_MAX = 1 << 20 };
+enum { CGI_BUFFER_CAP = 8192, PIECE_MAX = 1 << 20, FCGI_HEADER_LEN = 8 };
 
 struct exchange {
 	enum gateway_mode mode;
@@ -174,6 +174,16 @@ void exchange_watch(const struct exchange *x, int *fd, short *events)
 #endif
 }
 
+/* A record that is none. nginx takes the end of a connection for the end of an answer, whole or not, unless it was
+ * configured with fastcgi_keep_conn; a record of version 0 is an error to every server. libfcgi writes whole records, so
+ * this one begins where one may begin. */
+static void send_nonsense(int fd)
+{
+	static const unsigned char NONSENSE[FCGI_HEADER_LEN] = {0};
+	ssize_t ignored = send(fd, NONSENSE, sizeof NONSENSE, MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)ignored;
+}
+
 /* Tells the web server now that a CGI has said all: the process may have more to do. */
 static void close_stdout(void)
 {
@@ -200,10 +210,12 @@ void exchange_abort(struct exchange *x)
 {
 	if (!x->open)
 		return;
-	if (x->mode == GATEWAY_CGI)
+	if (x->mode == GATEWAY_CGI) {
 		close_stdout();
-	else
+	} else {
+		send_nonsense(x->fastcgi.ipcFd);
 		FCGX_Free(&x->fastcgi, 1);
+	}
 	x->open = false;
 	x->aborted = true;
 }

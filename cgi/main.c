@@ -131,12 +131,9 @@ static int refuse_cgi(const struct fault *f)
 /* One request, one process. */
 static int run_cgi(struct site *site)
 {
-	const char *promise = getenv("PKGMIRROR_STREAM");
 	struct exchange *x = exchange_new(GATEWAY_CGI);
 	if (x == NULL)
 		return EXIT_FAILURE;
-	/* Only a server that keeps our Content-Length lets a client see that an answer is torn. */
-	site->stream = promise != NULL && strcmp(promise, "1") == 0;
 	site->waiting_max = INT_MAX;
 	serve_exchange(site, x);
 	bool aborted = exchange_is_aborted(x);
@@ -162,7 +159,6 @@ static int run_fastcgi(struct site *site, const struct options *o, bool inherite
 	sigset_t stop;
 	int number = 0;
 
-	site->stream = true;
 	/* Some threads are kept for what needs no waiting: hits, pages, health. */
 	site->waiting_max = o->threads - (o->threads + RESERVED_PART - 1) / RESERVED_PART;
 	if (site->waiting_max < 1)

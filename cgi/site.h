@@ -10,7 +10,6 @@
 struct site {
 	const struct config *config;
 	const struct store *store;
-	bool stream;                      /* a miss may be sent while it grows: torn answers are seen as torn */
 	int waiting_max;                  /* how many threads may wait for the fetch service at once */
 	atomic_int waiting;               /* how many do */
 	atomic_int_least64_t asked_again; /* UTC seconds: when a refresh was last asked for */
