@@ -175,8 +175,8 @@ void exchange_watch(const struct exchange *x, int *fd, short *events)
 }
 
 /* A record that is none. nginx takes the end of a connection for the end of an answer, whole or not, unless it was
- * configured with fastcgi_keep_conn; a record of version 0 is an error to every server. libfcgi writes whole records, so
- * this one begins where one may begin. */
+ * configured with fastcgi_keep_conn; a record of version 0 is an error to every server. libfcgi writes whole records,
+ * so this one begins where one may begin. */
 static void send_nonsense(int fd)
 {
 	static const unsigned char NONSENSE[FCGI_HEADER_LEN] = {0};

@@ -16,9 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-enum { THREADS = 32, FINISH_LIMIT_SEC = 30, EXIT_CONFIG = 2, RESERVED_PART = 8 };
+enum { THREADS = 32, FINISH_LIMIT_SEC = 30, EXIT_CONFIG = 2, RESERVED_PART = 8, FDS_PER_THREAD = 8, FDS_OWN = 64 };
 
 struct options {
 	const char *config;
@@ -151,6 +152,18 @@ static void block_stop_signals(sigset_t *set)
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 }
 
+/* A thread needs a handful of descriptors: its connection, the file, the fetch service, the journal. */
+static void raise_descriptor_limit(int threads)
+{
+	const rlim_t wanted = (rlim_t)threads * FDS_PER_THREAD + FDS_OWN;
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_event(LOG_WARN_LEVEL, "descriptors", "wanted", log_int((int64_t)wanted).text, NULL);
+}
+
 static int run_fastcgi(struct site *site, const struct options *o, bool inherited)
 {
 	struct fault f = {0};
@@ -165,7 +178,8 @@ static int run_fastcgi(struct site *site, const struct options *o, bool inherite
 		site->waiting_max = 1;
 	if (!gateway_open(&f) || (l = listener_open(inherited, o->socket, &f)) == NULL)
 		return complain(&f);
-	signal(SIGPIPE, SIG_IGN);
+	raise_descriptor_limit(o->threads);
+	signal(SIGPIPE, SIG_IGN); /* libfcgi has put its own handler there */
 	block_stop_signals(&stop);
 	w = workers_start(site, l, o->threads, &f);
 	if (w == NULL) {

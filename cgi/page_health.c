@@ -25,7 +25,7 @@ static int64_t index_age(const struct site *site)
 void page_health(struct site *site, struct exchange *x, const struct request *rq, const struct route *route)
 {
 	char body[BODY_CAP], age_text[24] = "null";
-	const bool ready = faccessat(store_fd(site->store), "public", R_OK | X_OK, AT_EACCESS) == 0;
+	const bool ready = faccessat(store_fd(site->store), ".", R_OK | X_OK, AT_EACCESS) == 0;
 	const int64_t age = index_age(site);
 	struct response r = {.status = ready ? 200 : 503,
 	    .type = "application/json",

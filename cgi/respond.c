@@ -111,7 +111,7 @@ bool respond_whole(struct exchange *x, struct response *r, const char *body, siz
 	return respond_head(x, r) && (head || exchange_send(x, body, len));
 }
 
-void respond_fault(struct exchange *x, const struct fault *f, int retry_sec, const char *path, bool head)
+void respond_refusal(struct exchange *x, const struct fault *f, int retry_sec, bool head)
 {
 	enum fault_class class = (unsigned)f->class < FAULT_CLASSES ? f->class : FAULT_NONE;
 	struct response r = {.status = CLASSES[class].status,
@@ -121,12 +121,17 @@ void respond_fault(struct exchange *x, const struct fault *f, int retry_sec, con
 	    .more = class == FAULT_METHOD ? "Allow: GET, HEAD\r\n" : NULL};
 	char line[FAULT_TEXT_CAP + 1];
 
-	if (CLASSES[class].logged)
-		log_fault(f, "refused", "path", path, NULL);
 	/* What is wrong with this machine is for its log. */
 	bool ours = class == FAULT_SYSTEM || class == FAULT_CONFIG || class == FAULT_NONE;
 	snprintf(line, sizeof line, "%s\n", ours ? "this mirror has a fault; its log says which" : f->text);
 	respond_whole(x, &r, line, strlen(line), head);
+}
+
+void respond_fault(struct exchange *x, const struct fault *f, int retry_sec, const char *path, bool head)
+{
+	if ((unsigned)f->class >= FAULT_CLASSES || CLASSES[f->class].logged)
+		log_fault(f, "refused", "path", path, NULL);
+	respond_refusal(x, f, retry_sec, head);
 }
 
 bool respond_bytes(struct exchange *x, int fd, int64_t first, int64_t last)

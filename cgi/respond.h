@@ -37,8 +37,11 @@ bool respond_head(struct exchange *x, const struct response *r);
 /* Sends a whole answer with the len bytes of body, or its head alone. r->length is set here. */
 bool respond_whole(struct exchange *x, struct response *r, const char *body, size_t len, bool head);
 
-/* Answers with a fault: its status and its text as one line. Logs it when it is ours or upstream's, with `path`.
- * retry_sec 0: a default where the status wants one. */
+/* Answers with a fault: its status and its text as one line; what is wrong with this machine is not told. retry_sec 0:
+ * a default where the status wants one. */
+void respond_refusal(struct exchange *x, const struct fault *f, int retry_sec, bool head);
+
+/* As respond_refusal, and logs the fault with `path` (NULL: none) unless it is the client's. */
 void respond_fault(struct exchange *x, const struct fault *f, int retry_sec, const char *path, bool head);
 
 /* Sends the bytes first to last (both included) of fd. False when the client is gone or the file ends early: the answer

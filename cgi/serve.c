@@ -23,7 +23,7 @@ void serve_maintenance(struct exchange *x, const struct request *rq)
 {
 	struct fault f;
 	fault_set(&f, FAULT_BUSY, "this mirror is in maintenance; what it has is still served");
-	respond_fault(x, &f, MAINTENANCE_RETRY_SEC, rq->path, rq->head);
+	respond_refusal(x, &f, MAINTENANCE_RETRY_SEC, rq->head);
 }
 
 void serve_exchange(struct site *site, struct exchange *x)
