@@ -43,7 +43,7 @@ def tree(tmp_path_factory):
     """What git would clone, with what is not yet committed."""
     copy = tmp_path_factory.mktemp("quickstart") / "tree"
     listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=TOP, check=True, capture_output=True, text=True
+        ["git", "-c", f"safe.directory={TOP}", "ls-files", "-co", "--exclude-standard", "-z"], cwd=TOP, check=True, capture_output=True, text=True
     ).stdout
     for name in filter(None, listed.split("\0")):
         if (TOP / name).is_file():
