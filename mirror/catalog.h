@@ -49,6 +49,7 @@ struct catalog_provenance {
 	const char *etag, *last_modified; /* as received; NULL: none */
 	int64_t started_at, finished_at, bytes;
 	const char *sha256;
+	const char *content; /* of a package: its Zig hash, else the digest of its tree; NULL: no package */
 	const char *key_id, *trusted_comment; /* NULL without a signature */
 	const char *verdict;                  /* signed | digest | pinned | tls | changed | bad */
 	const char *reason;                   /* of a refusal; NULL */
@@ -125,9 +126,16 @@ struct catalog_source {
 bool catalog_source_get(struct catalog *c, const char *name, struct catalog_source *out, struct fault *f)
     __attribute__((warn_unused_result));
 
-/* Notes a 304 (failures 0, fetched_at now) or a failed try (failures, next_try). */
-bool catalog_source_checked(struct catalog *c, const char *name, int64_t now, struct fault *f)
+/* The content that a path was first published with, for trust on first use: "" when it never was. */
+bool catalog_first_content(struct catalog *c, const char *path, char *out, size_t cap, struct fault *f)
     __attribute__((warn_unused_result));
+
+/* Notes a success without an import (a 304, or a document that is no index): failures 0, fetched_at now. An empty
+ * validator leaves the one that is there. */
+bool catalog_source_checked(struct catalog *c, const char *name, const char *url, const char *etag,
+    const char *last_modified, int64_t now, struct fault *f) __attribute__((warn_unused_result));
+
+/* Notes a failed try. */
 bool catalog_source_failed(struct catalog *c, const char *name, const char *url, int failures, int64_t next_try,
     struct fault *f) __attribute__((warn_unused_result));
 

@@ -41,4 +41,7 @@ void digest_free(struct digest *d);
  * end. */
 bool digest_add_file(struct digest *d, int fd, int64_t end, struct fault *f) __attribute__((warn_unused_result));
 
+/* The lower-case hex SHA-256 of the DER form of a PEM certificate, "" when `pem` is none. */
+void digest_certificate(const char *pem, char out[DIGEST_SHA256_HEX_CAP]);
+
 #endif

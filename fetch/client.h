@@ -1,0 +1,28 @@
+/* client: the connections to the service's socket: one request each, answered by a job or a document. Knows the wire;
+ * knows nothing of upstreams. */
+#ifndef PKGMIRROR_FETCH_CLIENT_H
+#define PKGMIRROR_FETCH_CLIENT_H
+
+#include "fetch/fetch.h"
+
+enum { CLIENTS_MAX = 1024 };
+
+struct clients;
+
+/* No connections yet. The caller frees it with clients_free, which closes all. NULL when memory is short. */
+struct clients *clients_new(struct fetch *x) __attribute__((warn_unused_result));
+void clients_free(struct clients *c);
+
+/* Accepts all that wait on the listening socket. Returns how many. */
+int clients_accept(struct clients *c, int listener);
+
+/* Fills in what to wait for; at most cap. Returns how many. The order holds until clients_turn. */
+size_t clients_wait(struct clients *c, struct transfer_wait *out, size_t cap);
+
+/* Reads requests, writes answers, drops who has left, was answered, or does not read. `waits` is what clients_wait
+ * gave, after the wait. */
+void clients_turn(struct clients *c, const struct transfer_wait *waits, size_t count);
+
+bool clients_any(const struct clients *c);
+
+#endif

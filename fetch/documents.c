@@ -1,0 +1,399 @@
+/* documents: see documents.h. */
+#include "fetch/documents.h"
+
+#include "mirror/digest.h"
+#include "mirror/index.h"
+#include "mirror/log.h"
+#include "mirror/url.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+enum document_id { DOCUMENT_INDEX, DOCUMENT_NOMINATED, DOCUMENT_MIRRORS, DOCUMENTS };
+enum { BACK_OFF_FIRST_SEC = 5, BACK_OFF_LAST_SEC = 900, MIRRORS_MAX = 64, MIRRORS_BYTES_MAX = 64 * 1024 };
+
+static const char *const NAMES[DOCUMENTS] = {"index", "nominated", "mirrors"};
+
+struct document {
+	enum document_id id;
+	struct fetch *fetch;
+	char url[ROUTE_URL_CAP];
+	struct transfer *transfer;
+	struct transfer_head head;
+	char *body;
+	size_t len, cap;
+	bool tried; /* since this service began */
+	struct job_listener *listeners;
+};
+
+struct documents {
+	struct document all[DOCUMENTS];
+	char mirrors[MIRRORS_MAX][256];
+	size_t mirror_count;
+};
+
+static void load_mirrors(struct fetch *x);
+
+static bool wanted(const struct document *d)
+{
+	return d->url[0] != '\0';
+}
+
+bool documents_new(struct fetch *x)
+{
+	struct documents *d = calloc(1, sizeof *d);
+	const struct config_toolchains *t = &x->config->toolchains;
+	if (d == NULL)
+		return false;
+	for (int i = 0; i < DOCUMENTS; i++) {
+		d->all[i].id = (enum document_id)i;
+		d->all[i].fetch = x;
+	}
+	snprintf(d->all[DOCUMENT_INDEX].url, ROUTE_URL_CAP, "%s/download/index.json", t->upstream);
+	snprintf(d->all[DOCUMENT_NOMINATED].url, ROUTE_URL_CAP, "%s", t->nominated_index);
+	snprintf(d->all[DOCUMENT_MIRRORS].url, ROUTE_URL_CAP, "%s/download/community-mirrors.txt", t->upstream);
+	x->documents = d;
+	load_mirrors(x);
+	return true;
+}
+
+void documents_free(struct documents *d)
+{
+	if (d == NULL)
+		return;
+	for (int i = 0; i < DOCUMENTS; i++) {
+		if (d->all[i].transfer != NULL)
+			transfer_cancel(d->all[i].transfer);
+		free(d->all[i].body);
+	}
+	free(d);
+}
+
+static void end_listeners(struct document *d, const struct fault *f, int retry_sec)
+{
+	while (d->listeners != NULL) {
+		struct job_listener *l = d->listeners;
+		d->listeners = l->next;
+		l->end(l->arg, f, retry_sec);
+	}
+}
+
+void documents_leave(struct fetch *x, struct job_listener *listener)
+{
+	for (int i = 0; i < DOCUMENTS; i++)
+		for (struct job_listener **p = &x->documents->all[i].listeners; *p != NULL; p = &(*p)->next)
+			if (*p == listener) {
+				*p = listener->next;
+				return;
+			}
+}
+
+/* The file that this mirror serves for it; "" for one that is only an ingredient. */
+static const char *served_name(const struct document *d)
+{
+	return d->id == DOCUMENT_INDEX ? "index.json" : d->id == DOCUMENT_MIRRORS ? "community-mirrors.txt" : "";
+}
+
+static bool is_there(const struct document *d)
+{
+	struct store_document info;
+	int fd = served_name(d)[0] != '\0' ? store_document_open(d->fetch->store, served_name(d), &info, NULL) : -1;
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static bool read_source(const struct document *d, struct catalog_source *out)
+{
+	return d->fetch->catalog != NULL && catalog_source_get(d->fetch->catalog, NAMES[d->id], out, NULL);
+}
+
+/* A time between three quarters and five quarters of `seconds`. */
+static int64_t jitter(int64_t seconds)
+{
+	uint32_t chance = 0;
+	if (getrandom(&chance, sizeof chance, GRND_NONBLOCK) != sizeof chance)
+		chance = (uint32_t)fetch_now_ms();
+	return seconds * 3 / 4 + (int64_t)(chance % 1024) * (seconds / 2) / 1024;
+}
+
+static void failed(struct document *d, const struct fault *f)
+{
+	struct catalog_source row = {0};
+	struct fault g;
+	int64_t pause = BACK_OFF_FIRST_SEC;
+	read_source(d, &row);
+	for (int i = 0; i < row.failures && pause < BACK_OFF_LAST_SEC; i++)
+		pause *= 2;
+	pause = jitter(pause < BACK_OFF_LAST_SEC ? pause : BACK_OFF_LAST_SEC);
+	log_fault(f, "document", "name", NAMES[d->id], "url", d->url, NULL);
+	if (d->fetch->catalog != NULL &&
+	    !catalog_source_failed(d->fetch->catalog, NAMES[d->id], d->url, row.failures + 1, time(NULL) + pause, &g))
+		fetch_catalog_fault(&g, NAMES[d->id]);
+	end_listeners(d, is_there(d) ? NULL : f, (int)pause);
+}
+
+static bool write_document(struct document *d, const char *text, size_t len, struct fault *f)
+{
+	struct digest *digest = digest_new();
+	struct digest_result r;
+	if (digest == NULL)
+		return fault_errno(f, FAULT_SYSTEM, ENOMEM, "cannot digest a document");
+	digest_add(digest, text, len);
+	digest_finish(digest, &r);
+	digest_free(digest);
+	r.sha256_hex[32] = '\0';
+	return store_document_write(d->fetch->store, served_name(d), r.sha256_hex, text, len, time(NULL), f);
+}
+
+static bool rebuild_index(struct fetch *x, struct fault *f)
+{
+	char *text = NULL;
+	size_t len = 0;
+	bool ok = index_build(x->catalog, x->config, &text, &len, f) &&
+	          write_document(&x->documents->all[DOCUMENT_INDEX], text, len, f);
+	free(text);
+	return ok;
+}
+
+/* The list has one https URL a line; lines of anything else are passed over. */
+static bool parse_mirrors(struct fetch *x, const char *text, size_t len)
+{
+	struct documents *d = x->documents;
+	struct url u;
+	d->mirror_count = 0;
+	for (const char *p = text, *end = text + len; p < end && d->mirror_count < MIRRORS_MAX;) {
+		const char *lf = memchr(p, '\n', (size_t)(end - p));
+		size_t n = (size_t)((lf != NULL ? lf : end) - p);
+		char *out = d->mirrors[d->mirror_count];
+		while (n > 0 && (p[n - 1] == '\r' || p[n - 1] == ' ' || p[n - 1] == '/'))
+			n--;
+		if (n > 0 && n < sizeof d->mirrors[0]) {
+			memcpy(out, p, n);
+			out[n] = '\0';
+			if (strlen(out) == n && url_parse(out, &u) == NULL && *u.query == '\0')
+				d->mirror_count++;
+		}
+		p = lf != NULL ? lf + 1 : end;
+	}
+	return d->mirror_count > 0;
+}
+
+static void load_mirrors(struct fetch *x)
+{
+	struct store_document info;
+	char *text = NULL;
+	int fd = store_document_open(x->store, "community-mirrors.txt", &info, NULL);
+	if (fd >= 0 && info.info.size > 0 && info.info.size <= MIRRORS_BYTES_MAX)
+		text = malloc((size_t)info.info.size);
+	ssize_t n = text != NULL ? read(fd, text, (size_t)info.info.size) : 0;
+	if (n > 0)
+		parse_mirrors(x, text, (size_t)n);
+	free(text);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void note_checked(struct document *d)
+{
+	struct fault f;
+	if (d->fetch->catalog != NULL && !catalog_source_checked(d->fetch->catalog, NAMES[d->id], d->url, d->head.etag,
+	                                     d->head.last_modified, time(NULL), &f))
+		fetch_catalog_fault(&f, NAMES[d->id]);
+}
+
+static bool take_index(struct document *d, struct fault *f)
+{
+	const struct index_document in = {.name = NAMES[d->id],
+	    .url = d->url,
+	    .etag = d->head.etag[0] != '\0' ? d->head.etag : NULL,
+	    .last_modified = d->head.last_modified[0] != '\0' ? d->head.last_modified : NULL,
+	    .body = d->body != NULL ? d->body : "",
+	    .len = d->len};
+	if (d->fetch->catalog == NULL)
+		return fault_set(f, FAULT_SYSTEM, "without a catalogue no index can be imported");
+	if (!index_import(d->fetch->catalog, d->fetch->config, &in, time(NULL), f))
+		return false;
+	/* The nominated index alone makes no document of ours. */
+	return rebuild_index(d->fetch, f) || (d->id == DOCUMENT_NOMINATED && f->class == FAULT_ABSENT);
+}
+
+static bool take_mirrors(struct document *d, struct fault *f)
+{
+	if (!parse_mirrors(d->fetch, d->body != NULL ? d->body : "", d->len)) {
+		load_mirrors(d->fetch);
+		return fault_set(f, FAULT_INTEGRITY, "%s: no list of mirrors", d->url);
+	}
+	if (!write_document(d, d->body, d->len, f))
+		return false;
+	note_checked(d);
+	return true;
+}
+
+static bool on_head(void *arg, const struct transfer_head *head)
+{
+	struct document *d = arg;
+	d->head = *head;
+	d->len = 0;
+	return true;
+}
+
+static bool on_data(void *arg, const void *bytes, size_t len)
+{
+	struct document *d = arg;
+	if (d->len + len > d->cap) {
+		size_t cap = d->cap > 0 ? d->cap : 64 * 1024;
+		while (cap < d->len + len)
+			cap *= 2;
+		char *more = realloc(d->body, cap);
+		if (more == NULL)
+			return false;
+		d->body = more;
+		d->cap = cap;
+	}
+	memcpy(d->body + d->len, bytes, len);
+	d->len += len;
+	return true;
+}
+
+static void on_done(void *arg, const struct transfer_result *r)
+{
+	struct document *d = arg;
+	struct fault f = r->fault;
+	bool ok = r->ok;
+	d->transfer = NULL;
+	if (ok && r->status == 304) {
+		note_checked(d);
+		store_document_touch(d->fetch->store, served_name(d), time(NULL));
+	} else if (ok && d->head.size >= 0 && (int64_t)d->len != d->head.size) {
+		ok = fault_set(&f, FAULT_UPSTREAM, "%s: cut short", d->url);
+	} else if (ok) {
+		ok = d->id == DOCUMENT_MIRRORS ? take_mirrors(d, &f) : take_index(d, &f);
+	} else if (r->absent) {
+		/* For a document a 404 is a failure of its upstream, not an answer about a file. */
+		f.class = FAULT_UPSTREAM;
+	}
+	free(d->body);
+	d->body = NULL;
+	d->len = d->cap = 0;
+	d->tried = true;
+	if (!ok) {
+		failed(d, &f);
+		return;
+	}
+	log_event(LOG_INFO_LEVEL, "document", "name", NAMES[d->id], "status", log_int(r->status).text, NULL);
+	end_listeners(d, NULL, 0);
+}
+
+/* Starts a refresh unless one runs. */
+static void refresh(struct document *d)
+{
+	static const struct transfer_events EVENTS = {on_head, on_data, on_done};
+	struct catalog_source row = {0};
+	struct fault f;
+	if (d->transfer != NULL)
+		return;
+	bool conditional = read_source(d, &row) && (d->id == DOCUMENT_NOMINATED || is_there(d));
+	const struct transfer_wish wish = {.url = d->url,
+	    .max_bytes = d->id == DOCUMENT_MIRRORS ? MIRRORS_BYTES_MAX : INDEX_BYTES_MAX,
+	    .if_none_match = conditional && row.etag[0] != '\0' ? row.etag : NULL,
+	    .if_modified_since = conditional && row.last_modified[0] != '\0' ? row.last_modified : NULL};
+	d->transfer = transfer_start(d->fetch->pool, &wish, &EVENTS, d, &f);
+	if (d->transfer == NULL)
+		failed(d, &f);
+}
+
+enum need { NEED_NOTHING, NEED_REFRESH, NEED_PATIENCE };
+
+static enum need need(const struct document *d, int64_t *pause)
+{
+	struct catalog_source row;
+	int64_t now = time(NULL);
+	*pause = 0;
+	if (!wanted(d) || d->fetch->config->offline)
+		return NEED_NOTHING;
+	if (!read_source(d, &row))
+		return NEED_REFRESH;
+	if (row.fetched_at > now - d->fetch->config->toolchains.index_ttl_sec && row.fetched_at <= now &&
+	    (d->id == DOCUMENT_NOMINATED || is_there(d)))
+		return NEED_NOTHING;
+	*pause = row.next_try - now;
+	return row.failures > 0 && *pause > 0 && *pause <= BACK_OFF_LAST_SEC * 2 ? NEED_PATIENCE : NEED_REFRESH;
+}
+
+void documents_refresh(struct fetch *x)
+{
+	int64_t pause;
+	for (int i = 0; i < DOCUMENTS; i++)
+		if (need(&x->documents->all[i], &pause) == NEED_REFRESH)
+			refresh(&x->documents->all[i]);
+}
+
+void documents_join(struct fetch *x, const struct route *route, struct job_listener *l)
+{
+	struct document *d = &x->documents->all[route->kind == ROUTE_MIRRORS ? DOCUMENT_MIRRORS : DOCUMENT_INDEX];
+	struct fault f;
+	int64_t pause;
+	enum need n = need(d, &pause);
+	documents_refresh(x);
+	if (n == NEED_REFRESH && d->transfer != NULL) {
+		l->next = d->listeners;
+		d->listeners = l;
+	} else if (is_there(d)) {
+		l->end(l->arg, NULL, 0);
+	} else {
+		fault_set(&f, FAULT_UPSTREAM, "%s: %s", d->url,
+		    x->config->offline ? "this mirror is offline and does not have it"
+		                       : "could not be had a moment ago");
+		l->end(l->arg, &f, pause > 0 ? (int)pause : 60);
+	}
+}
+
+bool documents_first_wanted(struct fetch *x, const struct route *route)
+{
+	struct document *d = &x->documents->all[DOCUMENT_INDEX];
+	struct catalog_source row;
+	if (route->kind != ROUTE_TOOLCHAIN || x->config->offline || (read_source(d, &row) && row.fetched_at > 0))
+		return false;
+	if (d->transfer == NULL && !d->tried)
+		documents_refresh(x);
+	return d->transfer != NULL && !d->tried;
+}
+
+static bool asks_for_community(const struct config *c)
+{
+	for (size_t i = 0; i < c->toolchains.fallbacks.count; i++)
+		if (strcmp(c->toolchains.fallbacks.items[i], "community") == 0)
+			return true;
+	return false;
+}
+
+bool documents_mirror(struct fetch *x, const struct route *route, size_t i, struct route_source *out)
+{
+	struct documents *d = x->documents;
+	if (!asks_for_community(x->config))
+		return false;
+	/* A start that differs from file to file spreads the load and stays the same during one job. */
+	uint32_t start = 2166136261u;
+	for (const char *p = route->path; *p != '\0'; p++)
+		start = (start ^ (unsigned char)*p) * 16777619u;
+	for (size_t k = 0; k < d->mirror_count; k++) {
+		const char *base = d->mirrors[(start + k) % d->mirror_count];
+		if (route_flat_source(x->config, route, base, out) && i-- == 0)
+			return true;
+	}
+	return false;
+}
+
+bool documents_busy(const struct fetch *x)
+{
+	for (int i = 0; i < DOCUMENTS; i++)
+		if (x->documents->all[i].transfer != NULL)
+			return true;
+	return false;
+}

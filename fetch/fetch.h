@@ -1,0 +1,30 @@
+/* fetch: what the rooms of the fetch service share: one of each, made by main, owned by it, used on one thread. */
+#ifndef PKGMIRROR_FETCH_FETCH_H
+#define PKGMIRROR_FETCH_FETCH_H
+
+#include "fetch/queue.h"
+#include "fetch/transfer.h"
+#include "mirror/catalog.h"
+#include "mirror/config.h"
+#include "mirror/store.h"
+
+struct job;
+struct documents;
+
+struct fetch {
+	const struct config *config;
+	const struct store *store;
+	struct catalog *catalog; /* NULL when it cannot be used: downloads go on without it */
+	struct transfer_pool *pool;
+	struct queue queue;
+	struct documents *documents;
+	struct job *jobs;
+};
+
+/* The monotonic clock, in milliseconds. */
+int64_t fetch_now_ms(void);
+
+/* Logs a fault of the catalogue, which never fails a download. */
+void fetch_catalog_fault(const struct fault *f, const char *path);
+
+#endif

@@ -1,0 +1,258 @@
+/* job_finish: how a job ends: the signature, the verdict, publication or quarantine, and what the ledger is told. See
+ * job.h. */
+#include "fetch/job_internal.h"
+#include "mirror/httpdate.h"
+#include "mirror/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ABSENT_SEC = 60, FAILED_RETRY_SEC = 10, PRIORITY_COMPLETE = 50 };
+
+static void on_signature(void *arg, const struct fault *f, int retry_sec)
+{
+	struct job *j = arg;
+	(void)retry_sec;
+	if (f == NULL) {
+		j->signature_state = SIGNATURE_PRESENT;
+	} else {
+		j->signature_state = f->class == FAULT_ABSENT ? SIGNATURE_ABSENT : SIGNATURE_FAILED;
+		j->signature_fault = *f;
+	}
+}
+
+void job_want_signature(struct job *j)
+{
+	char path[WIRE_PATH_CAP + 16];
+	struct route route;
+	const struct job_ask ask = {.unlimited = true, .network = "-"};
+	if (j->signature_state != SIGNATURE_NONE || j->route.key == NULL || j->route.signature)
+		return;
+	snprintf(path, sizeof path, "%s.minisig", j->route.path);
+	if (!route_canonical(j->fetch->config, path, &route, &j->signature_fault)) {
+		j->signature_state = SIGNATURE_FAILED;
+		return;
+	}
+	j->signature_state = SIGNATURE_WAITING;
+	j->signature = (struct job_listener){.arg = j, .end = on_signature};
+	job_join(j->fetch, &route, &ask, &j->signature);
+}
+
+/* The name that the trusted comment must give: the file's own, at its upstream. */
+static void signed_name(const struct job *j, char *out, size_t cap)
+{
+	const char *slash = strrchr(j->source.url, '/');
+	if (j->route.kind == ROUTE_TOOLCHAIN) {
+		snprintf(out, cap, "%s", j->route.zig.base);
+		return;
+	}
+	snprintf(out, cap, "%s", slash != NULL ? slash + 1 : j->route.match.file);
+	size_t len = strlen(out), end = strlen(".minisig");
+	if (j->route.signature && len > end && strcmp(out + len - end, ".minisig") == 0)
+		out[len - end] = '\0';
+}
+
+static size_t read_signature(const struct job *j, char text[MINISIGN_FILE_MAX + 1], struct fault *f)
+{
+	char path[WIRE_PATH_CAP + 16];
+	snprintf(path, sizeof path, "%s.minisig", j->route.path);
+	int fd = store_open_public(j->fetch->store, path, NULL, f);
+	ssize_t n = fd >= 0 ? pread(fd, text, MINISIGN_FILE_MAX + 1, 0) : -1;
+	if (fd >= 0)
+		close(fd);
+	return n > 0 ? (size_t)n : 0;
+}
+
+static const char *text_or_null(const char *text)
+{
+	return text[0] != '\0' ? text : NULL;
+}
+
+/* One row of the ledger, and the entry when the file was published. */
+static void record(struct job *j, const struct digest_result *d, const struct verify_verdict *v, const char *reason)
+{
+	static const char *const CLASSES[] = {
+	    [CLASS_STABLE] = "stable", [CLASS_NOMINATED] = "nominated", [CLASS_DEV] = "dev"};
+	struct fault f;
+	const char *kind = j->route.kind == ROUTE_TOOLCHAIN ? "toolchain"
+	                   : j->route.kind == ROUTE_PACKAGE ? "package"
+	                                                    : "artifact";
+	const struct catalog_entry entry = {.path = j->route.path,
+	    .kind = kind,
+	    .class = j->route.kind == ROUTE_TOOLCHAIN ? CLASSES[j->class] : kind,
+	    .version = j->route.kind == ROUTE_TOOLCHAIN ? j->route.zig.version
+	               : j->route.match.ref[0] != '\0'  ? j->route.match.ref
+	                                                : j->route.match.version,
+	    .size = d->bytes,
+	    .sha256 = d->sha256_hex,
+	    .blake2b = d->blake2b_hex,
+	    .verdict = v->verdict,
+	    .stored_at = time(NULL)};
+	const struct catalog_provenance row = {.path = j->route.path,
+	    .requested_url = j->source.url,
+	    .effective_url = j->result.effective_url,
+	    .remote_address = j->result.remote_address,
+	    .tls_issuer = text_or_null(j->result.tls_issuer),
+	    .tls_sha256 = text_or_null(j->result.tls_sha256),
+	    .http_status = j->result.status,
+	    .etag = text_or_null(j->head.etag),
+	    .last_modified = text_or_null(j->head.last_modified),
+	    .started_at = j->result.started_at,
+	    .finished_at = j->result.finished_at,
+	    .bytes = d->bytes,
+	    .sha256 = d->sha256_hex,
+	    .key_id = text_or_null(v->key_id),
+	    .trusted_comment = text_or_null(v->comment),
+	    .verdict = v->verdict,
+	    .reason = reason};
+	if (j->fetch->catalog != NULL && !catalog_record(j->fetch->catalog, reason == NULL ? &entry : NULL, &row, &f))
+		fetch_catalog_fault(&f, j->route.path);
+}
+
+/* The other files of the version are wanted too: who needed one will need another. */
+static void want_file(void *arg, const char *file)
+{
+	struct job *j = arg;
+	char path[WIRE_PATH_CAP];
+	static const char *const ENDS[] = {"", ".minisig"};
+	for (size_t i = 0; i < 2; i++) {
+		int dir = (int)(strlen(j->route.path) - strlen(j->route.zig.name));
+		snprintf(path, sizeof path, "%.*s%s%s", dir, j->route.path, file, ENDS[i]);
+		if (!store_stat_public(j->fetch->store, path, NULL))
+			(void)!catalog_want(j->fetch->catalog, path, "version", PRIORITY_COMPLETE, time(NULL), NULL);
+	}
+}
+
+static void complete_version(struct job *j)
+{
+	struct fault f;
+	if (j->fetch->catalog == NULL || j->route.kind != ROUTE_TOOLCHAIN || !j->entry.person ||
+	    !j->fetch->config->warmer.complete_versions)
+		return;
+	if (!catalog_version_files(j->fetch->catalog, j->route.zig.version, want_file, j, &f))
+		fetch_catalog_fault(&f, j->route.path);
+}
+
+static void publish(struct job *j, const struct digest_result *d, const struct verify_verdict *v)
+{
+	char relative[ROUTE_STORE_CAP];
+	struct fault f;
+	int64_t mtime = 0;
+
+	route_store_path(&j->route, j->class, relative);
+	if (j->recovering)
+		snprintf(relative, sizeof relative, "%s", j->recovered);
+	if (!httpdate_parse(j->head.last_modified, strlen(j->head.last_modified), time(NULL), &mtime))
+		mtime = 0;
+	if ((!j->recovering && !store_settle(j->fetch->store, j->route.path, j->fd, relative, mtime, &f))) {
+		j->failure = f;
+		job_fail(j);
+		return;
+	}
+	record(j, d, v, NULL);
+	if (!store_link(j->fetch->store, j->route.path, relative, &f)) {
+		j->failure = f;
+		job_fail(j);
+		return;
+	}
+	if (j->fetch->catalog != NULL && !catalog_fetch_forget(j->fetch->catalog, j->route.path, &f))
+		fetch_catalog_fault(&f, j->route.path);
+	log_event(LOG_INFO_LEVEL, "published", "path", j->route.path, "bytes", log_int(d->bytes).text, "verdict",
+	    v->verdict, "sha256", d->sha256_hex, "url", j->recovering ? "" : j->source.url, NULL);
+	complete_version(j);
+	job_end(j, NULL, 0);
+}
+
+/* A file that lied: out of reach, with its reason in the ledger; another upstream may have the true one. */
+static void refuse(
+    struct job *j, const struct digest_result *d, const struct verify_verdict *v, const struct fault *why)
+{
+	char part[ROUTE_STORE_CAP], place[ROUTE_STORE_CAP];
+	struct fault f;
+	snprintf(part, sizeof part, "part/%s", j->route.path);
+	if (!store_quarantine(j->fetch->store, j->recovering ? j->recovered : part, j->route.path, time(NULL), place,
+	        sizeof place, &f))
+		log_fault(&f, "quarantine", "path", j->route.path, NULL);
+	log_fault(why, "refused", "path", j->route.path, "url", j->recovering ? "" : j->source.url, "sha256",
+	    d->sha256_hex, "place", place, NULL);
+	record(j, d, v, why->text);
+	if (j->recovering) {
+		/* Not what upstream gave us: begin as if it had never been there. */
+		j->recovering = false;
+		close(j->fd);
+		j->fd = -1;
+		job_begin_source(j);
+		return;
+	}
+	job_next_source(j, why);
+}
+
+void job_whole(struct job *j)
+{
+	struct digest_result d;
+	struct verify_verdict verdict;
+	struct fault f = {0};
+	char file[256], text[MINISIGN_FILE_MAX + 1];
+
+	if (j->signature_state == SIGNATURE_WAITING) {
+		job_phase(j, JOB_SIGNATURE);
+		return;
+	}
+	digest_finish(j->digest, &d);
+	signed_name(j, file, sizeof file);
+	struct verify_case v = {.route = &j->route,
+	    .file = file,
+	    .fd = j->fd,
+	    .digest = &d,
+	    .listed = j->listed.url[0] != '\0' ? &j->listed : NULL,
+	    .flat = j->source.flat,
+	    .state = j->signature_state,
+	    .signature = text,
+	    .signature_fault = &j->signature_fault};
+	if (v.state == SIGNATURE_PRESENT)
+		v.signature_len = read_signature(j, text, &f);
+	if (verify_file(&v, &verdict, &f))
+		publish(j, &d, &verdict);
+	else if (f.class == FAULT_INTEGRITY)
+		refuse(j, &d, &verdict, &f);
+	else
+		job_next_source(j, &f);
+}
+
+/* How much a failure says: that the file is forged more than that an upstream failed, that more than that one does not
+ * have it. */
+static int weight(enum fault_class class)
+{
+	return class == FAULT_INTEGRITY ? 3 : class == FAULT_ABSENT ? 1 : class == FAULT_NONE ? 0 : 2;
+}
+
+void job_next_source(struct job *j, const struct fault *f)
+{
+	if (weight(f->class) > weight(j->failure.class))
+		j->failure = *f;
+	j->source_index++;
+	j->tries = 0;
+	j->begun_at = 0;
+	j->resumable = false;
+	if (j->fd >= 0)
+		close(j->fd);
+	j->fd = -1;
+	job_begin_source(j);
+}
+
+void job_fail(struct job *j)
+{
+	struct fault f, why = j->failure;
+	int64_t now = time(NULL);
+	bool absent = why.class == FAULT_ABSENT;
+	if (absent)
+		store_part_remove(j->fetch->store, j->route.path);
+	if (j->fetch->catalog != NULL &&
+	    !catalog_fetch_failed(j->fetch->catalog, j->route.path, j->source.url, why.class, why.text, now,
+	        absent && j->listed.url[0] == '\0' ? now + ABSENT_SEC : 0, &f))
+		fetch_catalog_fault(&f, j->route.path);
+	log_fault(&why, "fetch", "path", j->route.path, NULL);
+	job_end(j, &why, absent ? 0 : FAILED_RETRY_SEC);
+}

@@ -1,0 +1,84 @@
+/* job_internal: what the files of the job share; for nobody else. */
+#ifndef PKGMIRROR_FETCH_JOB_INTERNAL_H
+#define PKGMIRROR_FETCH_JOB_INTERNAL_H
+
+#include "fetch/job.h"
+#include "fetch/verify.h"
+#include "mirror/digest.h"
+
+enum job_phase {
+	JOB_QUEUED, /* for a slot */
+	JOB_LEASE,  /* for the first index, or for another process to give up the path */
+	JOB_DIGEST, /* reading what is there already */
+	JOB_TRANSFER,
+	JOB_PAUSE,     /* before another try */
+	JOB_SIGNATURE, /* whole, waits for its signature's job */
+	JOB_ENDED
+};
+
+struct job {
+	struct job *next;
+	struct fetch *fetch;
+	struct route route;
+	struct queue_entry entry;
+	bool unlimited;
+	enum job_phase phase;
+	struct job_listener *listeners;
+	int64_t phase_ms; /* when the phase began, or when the pause ends */
+
+	struct store_lease lease;
+	struct catalog_artifact listed; /* url "" when no index names it */
+	unsigned class;
+
+	size_t source_index;
+	struct route_source source;
+	struct transfer *transfer;
+	struct transfer_result result; /* of the last transfer */
+	struct transfer_head head;
+	int tries;        /* in a row without progress */
+	int64_t begun_at; /* bytes that were there when this try began */
+	bool resumable;   /* the head had a validator that If-Range takes */
+
+	int fd; /* the part, or the store file that is being recovered */
+	bool recovering;
+	char recovered[ROUTE_STORE_CAP];
+	struct digest *digest;
+	int64_t at, size, told_at, synced_at, digest_end;
+	bool told_size;
+
+	struct job_listener signature; /* waits for the .minisig's own job */
+	enum verify_signature signature_state;
+	struct fault signature_fault;
+
+	bool any_failed;      /* an upstream failed otherwise than by not having it */
+	struct fault failure; /* the weightiest so far */
+};
+
+/* Begins with the sources in order; called with the lease held. */
+void job_begin_source(struct job *j);
+
+/* Starts the transfer of the present source from j->at on. */
+void job_begin_transfer(struct job *j);
+
+/* Joins the job of the .minisig, when the file may have one. */
+void job_want_signature(struct job *j);
+
+/* The content is whole and digested: waits for the signature, or judges. */
+void job_whole(struct job *j);
+
+/* Ends the job: f NULL when published. Frees it at the next turn. */
+void job_end(struct job *j, const struct fault *f, int retry_sec);
+
+/* Ends the job with its weightiest failure, and remembers it. */
+void job_fail(struct job *j);
+
+/* Sets the phase and notes when. */
+void job_phase(struct job *j, enum job_phase phase);
+
+/* Remembers the weightier of two failures and goes to the next source. */
+void job_next_source(struct job *j, const struct fault *f);
+
+/* Whether clients may see the bytes before the verdict. */
+bool job_shows(const struct job *j);
+
+#endif

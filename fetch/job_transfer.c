@@ -1,0 +1,243 @@
+/* job_transfer: what a job does with an upstream: sources in order, resume, retries, and the bytes on their way into
+ * the part. See job.h. */
+#include "fetch/documents.h"
+#include "fetch/job_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TRIES_MAX = 4, PAUSE_FIRST_MS = 200, WRITE_OUT_BYTES = 8 * 1024 * 1024 };
+
+bool job_shows(const struct job *j)
+{
+	return !j->fetch->config->verify_before_send && !j->source.flat && !j->recovering;
+}
+
+static const char *listed_url(const struct job *j)
+{
+	return j->listed.url[0] != '\0' ? j->listed.url : NULL;
+}
+
+/* The i-th source: the configured ones, then the community's when the configuration asks for them. */
+static bool source_at(struct job *j, size_t i, struct route_source *out)
+{
+	size_t configured = 0;
+	while (route_source(j->fetch->config, &j->route, listed_url(j), configured, out))
+		if (configured++ == i)
+			return true;
+	return documents_mirror(j->fetch, &j->route, i - configured, out);
+}
+
+/* A validator that If-Range may carry (RFC 9110 section 13.1.5): a strong ETag, else a date. */
+static const char *range_validator(const char *etag, const char *last_modified)
+{
+	if (etag[0] == '"')
+		return etag;
+	return etag[0] == '\0' && last_modified[0] != '\0' ? last_modified : NULL;
+}
+
+/* Opens the part: what an earlier service left when it is of this URL and can be asked to go on, else a new one. */
+static bool open_part(struct job *j, struct fault *f)
+{
+	struct catalog_fetch row;
+	struct store_info info;
+	const struct fetch *x = j->fetch;
+	bool known = x->catalog != NULL && catalog_fetch_get(x->catalog, j->route.path, &row, NULL) &&
+	             strcmp(row.url, j->source.url) == 0 && range_validator(row.etag, row.last_modified) != NULL;
+
+	if (j->fd >= 0)
+		close(j->fd);
+	digest_reset(j->digest);
+	j->at = j->told_at = j->synced_at = j->digest_end = 0;
+	j->size = -1;
+	j->fd = store_part_open(x->store, j->route.path, !known, &info, f);
+	if (j->fd < 0)
+		return false;
+	if (known && info.size > 0) {
+		j->digest_end = info.size;
+		j->size = row.size;
+		snprintf(j->head.etag, sizeof j->head.etag, "%s", row.etag);
+		snprintf(j->head.last_modified, sizeof j->head.last_modified, "%s", row.last_modified);
+	}
+	return true;
+}
+
+void job_begin_source(struct job *j)
+{
+	struct fault f;
+	bool retry = j->tries > 0 || j->begun_at > 0;
+
+	if (!source_at(j, j->source_index, &j->source)) {
+		if (j->failure.class == FAULT_NONE)
+			fault_set(&j->failure, FAULT_ABSENT, "no upstream has %s", j->route.path);
+		job_fail(j);
+		return;
+	}
+	if (queue_host_closed(&j->fetch->queue, j->entry.host, fetch_now_ms()) && !j->source.flat && j->unlimited) {
+		fault_set(&f, FAULT_UPSTREAM, "%s failed several times in a row and is left alone for a while",
+		    j->entry.host);
+		job_next_source(j, &f);
+		return;
+	}
+	/* On a retry the part is open and digested up to j->at. */
+	if (!(retry && j->fd >= 0 && j->resumable)) {
+		j->begun_at = 0;
+		if (!open_part(j, &f)) {
+			job_end(j, &f, 0);
+			return;
+		}
+	}
+	job_want_signature(j);
+	if (j->digest_end > j->at)
+		job_phase(j, JOB_DIGEST);
+	else
+		job_begin_transfer(j);
+}
+
+static void note_started(struct job *j)
+{
+	struct fault f;
+	if (j->fetch->catalog != NULL && !catalog_fetch_started(j->fetch->catalog, j->route.path, j->source.url,
+	                                     j->head.etag, j->head.last_modified, j->size, time(NULL), &f))
+		fetch_catalog_fault(&f, j->route.path);
+}
+
+static void tell_size(struct job *j)
+{
+	if (!job_shows(j))
+		return;
+	j->told_size = true;
+	for (struct job_listener *l = j->listeners; l != NULL; l = l->next)
+		if (l->size != NULL)
+			l->size(l->arg, j->size);
+}
+
+/* The upstream sends all from the start: what was there before is of no use. A new inode, so that nobody who reads the
+ * old one sees a mixture. */
+static bool start_over(struct job *j)
+{
+	int fd = store_part_open(j->fetch->store, j->route.path, true, NULL, &j->failure);
+	if (fd < 0)
+		return false;
+	close(j->fd);
+	j->fd = fd;
+	digest_reset(j->digest);
+	j->at = j->told_at = j->synced_at = j->begun_at = 0;
+	return true;
+}
+
+static bool on_head(void *arg, const struct transfer_head *head)
+{
+	struct job *j = arg;
+	if (head->offset == 0 && j->at > 0 && !start_over(j))
+		return false;
+	bool again = j->told_size && head->offset > 0 && head->size == j->size;
+	j->head = *head;
+	j->size = head->size;
+	j->resumable = range_validator(head->etag, head->last_modified) != NULL;
+	int64_t free_bytes = store_free_bytes(j->fetch->store);
+	if (j->size > 0 && free_bytes >= 0 && j->size - j->at > free_bytes)
+		return fault_set(&j->failure, FAULT_FULL, "%s needs %lld bytes, %lld are free", j->route.path,
+		    (long long)j->size, (long long)free_bytes);
+	/* Only a hint that saves fragments; the file system may not know it. */
+	if (j->size > j->at)
+		(void)!fallocate(j->fd, FALLOC_FL_KEEP_SIZE, 0, j->size);
+	note_started(j);
+	if (!again)
+		tell_size(j);
+	return true;
+}
+
+static bool on_data(void *arg, const void *bytes, size_t len)
+{
+	struct job *j = arg;
+	const char *p = bytes;
+	for (size_t left = len; left > 0;) {
+		ssize_t n = pwrite(j->fd, p, left, j->at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fault_errno(&j->failure, FAULT_SYSTEM, errno, "cannot write part/%s", j->route.path);
+		digest_add(j->digest, p, (size_t)n);
+		j->at += n;
+		p += n;
+		left -= (size_t)n;
+	}
+	/* Writing out on the way keeps the last fsync short, which holds up everybody. */
+	if (j->at - j->synced_at >= WRITE_OUT_BYTES) {
+		sync_file_range(j->fd, j->synced_at, j->at - j->synced_at, SYNC_FILE_RANGE_WRITE);
+		j->synced_at = j->at;
+	}
+	return true;
+}
+
+static void pause_before_retry(struct job *j)
+{
+	job_phase(j, JOB_PAUSE);
+	j->phase_ms += (int64_t)PAUSE_FIRST_MS << (j->tries < 6 ? j->tries : 6);
+}
+
+/* A broken transfer: another try while it makes progress, else the next source. */
+static void broken(struct job *j, const struct fault *f, bool again)
+{
+	bool progress = j->at > j->begun_at;
+	j->tries = progress ? 1 : j->tries + 1;
+	j->begun_at = j->at;
+	if (!again || j->tries > TRIES_MAX || (j->result.status == 0 && !progress && j->tries > 1)) {
+		job_next_source(j, f);
+		return;
+	}
+	/* What cannot be resumed, and what the range was refused for, starts over. */
+	if (!j->resumable || j->result.status == 416)
+		j->begun_at = 0, j->resumable = false;
+	pause_before_retry(j);
+}
+
+static void on_done(void *arg, const struct transfer_result *result)
+{
+	struct job *j = arg;
+	struct fault f;
+	j->transfer = NULL;
+	j->result = *result;
+	if (result->status != 0)
+		queue_host_good(&j->fetch->queue, j->entry.host);
+	else
+		queue_host_bad(&j->fetch->queue, j->entry.host, fetch_now_ms());
+	if (j->failure.class == FAULT_FULL || j->failure.class == FAULT_SYSTEM) {
+		job_fail(j);
+	} else if (result->ok && (j->size < 0 || j->at == j->size)) {
+		j->size = j->at;
+		job_whole(j);
+	} else if (result->ok) {
+		fault_set(&f, FAULT_UPSTREAM, "%s: ended after %lld of %lld bytes", j->source.url, (long long)j->at,
+		    (long long)j->size);
+		broken(j, &f, true);
+	} else if (result->absent) {
+		job_next_source(j, &result->fault);
+	} else {
+		broken(j, &result->fault, result->again);
+	}
+}
+
+void job_begin_transfer(struct job *j)
+{
+	static const struct transfer_events EVENTS = {on_head, on_data, on_done};
+	const struct config *c = j->fetch->config;
+	struct fault f;
+	struct transfer_wish wish = {.url = j->source.url,
+	    .route = &j->route,
+	    .offset = j->at,
+	    .if_range = range_validator(j->head.etag, j->head.last_modified),
+	    .max_bytes = j->route.signature ? MINISIGN_FILE_MAX : c->max_file_bytes};
+	if (!j->entry.person && !j->unlimited && c->warmer.bandwidth_bytes > 0)
+		wish.bandwidth_bytes = c->warmer.bandwidth_bytes / c->warmer.connections + 1;
+	j->begun_at = j->at;
+	job_phase(j, JOB_TRANSFER);
+	j->transfer = transfer_start(j->fetch->pool, &wish, &EVENTS, j, &f);
+	if (j->transfer == NULL)
+		job_end(j, &f, 0);
+}

@@ -1,0 +1,90 @@
+/* loop: see loop.h. */
+#include "fetch/loop.h"
+#include "fetch/client.h"
+#include "fetch/documents.h"
+#include "fetch/job.h"
+#include "mirror/log.h"
+
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	SWEEP_EVERY_MS = 3600 * 1000,
+	SWEEP_AGE_SEC = 7 * 24 * 3600,
+	FIXED_WAITS = 2,
+	WAITS = CLIENTS_MAX + FIXED_WAITS
+};
+
+int64_t fetch_now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void fetch_catalog_fault(const struct fault *f, const char *path)
+{
+	log_fault(f, "catalog", "path", path, NULL);
+}
+
+static bool idle(const struct fetch *x, const struct clients *clients)
+{
+	return !clients_any(clients) && !job_any(x) && !documents_busy(x);
+}
+
+/* Nobody can connect any more once the socket's name is gone; who did before that is in the backlog and is served. */
+static bool leave(struct clients *clients, struct loop_options *o)
+{
+	o->unlisten(o->arg);
+	if (clients_accept(clients, o->listener) == 0)
+		return true;
+	int fd = o->relisten(o->arg);
+	if (fd >= 0) {
+		close(o->listener);
+		o->listener = fd;
+	}
+	return false;
+}
+
+/* Parts that nobody came back for. */
+static void sweep(struct fetch *x, int64_t *next_ms)
+{
+	if (fetch_now_ms() < *next_ms)
+		return;
+	*next_ms = fetch_now_ms() + SWEEP_EVERY_MS;
+	int n = store_sweep_parts(x->store, time(NULL), SWEEP_AGE_SEC);
+	if (n > 0)
+		log_event(LOG_INFO_LEVEL, "swept", "parts", log_int(n).text, NULL);
+}
+
+int loop_run(struct fetch *x, struct loop_options *o)
+{
+	struct clients *clients = clients_new(x);
+	struct transfer_wait *waits = calloc(WAITS, sizeof *waits);
+	int64_t idle_since = fetch_now_ms(), next_sweep = 0;
+	bool leaving = clients == NULL || waits == NULL;
+
+	while (!leaving) {
+		sweep(x, &next_sweep);
+		int timeout = job_turn(x);
+		waits[0] = (struct transfer_wait){.fd = o->listener, .read = true};
+		waits[1] = (struct transfer_wait){.fd = o->signal_fd, .read = true};
+		size_t n = clients_wait(clients, waits + FIXED_WAITS, CLIENTS_MAX);
+		transfer_turn(x->pool, waits, n + FIXED_WAITS, timeout);
+		clients_turn(clients, waits + FIXED_WAITS, n);
+		clients_accept(clients, o->listener);
+		if (waits[1].readable)
+			break;
+		if (!idle(x, clients))
+			idle_since = fetch_now_ms();
+		else if (!o->stay && fetch_now_ms() - idle_since > x->config->fetch_linger_sec * 1000)
+			leaving = leave(clients, o);
+	}
+	job_stop_all(x);
+	if (clients != NULL && waits != NULL)
+		clients_turn(clients, waits, 0);
+	clients_free(clients);
+	free(waits);
+	return o->listener;
+}

@@ -1,0 +1,22 @@
+/* loop: the event loop of the fetch service: the socket's clients, the jobs, the upstreams, signals and the linger. */
+#ifndef PKGMIRROR_FETCH_LOOP_H
+#define PKGMIRROR_FETCH_LOOP_H
+
+#include "fetch/fetch.h"
+
+struct loop_options {
+	int listener;  /* non-blocking, listening */
+	int signal_fd; /* readable when it is time to leave (signalfd) */
+	bool stay;     /* no linger: until a signal */
+	/* Makes the listening socket again, for a client that came while the service was leaving. NULL: it is not ours
+	 * to remake. */
+	int (*relisten)(void *arg);
+	void (*unlisten)(void *arg);
+	void *arg;
+};
+
+/* Serves until the linger is over, or a signal. Returns the listening socket, which may have been remade, for the
+ * caller to close. Blocks. */
+int loop_run(struct fetch *x, struct loop_options *options);
+
+#endif

@@ -1,0 +1,42 @@
+/* verify: what a whole file has proved. Judges; moves nothing and asks nobody. */
+#ifndef PKGMIRROR_FETCH_VERIFY_H
+#define PKGMIRROR_FETCH_VERIFY_H
+
+#include "mirror/catalog.h"
+#include "mirror/digest.h"
+#include "mirror/minisign.h"
+#include "mirror/route.h"
+
+enum verify_signature {
+	SIGNATURE_NONE, /* nobody asks for one */
+	SIGNATURE_WAITING,
+	SIGNATURE_PRESENT,
+	SIGNATURE_ABSENT, /* upstream says that there is none */
+	SIGNATURE_FAILED  /* it could not be had, or is a bad one */
+};
+
+struct verify_case {
+	const struct route *route;
+	const char *file; /* the name that a trusted comment must give */
+	int fd;           /* the whole file */
+	const struct digest_result *digest;
+	const struct catalog_artifact *listed; /* NULL: in no index */
+	bool flat;                             /* from a flat mirror: believed only with a signature */
+	enum verify_signature state;
+	const char *signature; /* SIGNATURE_PRESENT: the text of the .minisig */
+	size_t signature_len;
+	const struct fault *signature_fault; /* SIGNATURE_FAILED: why */
+};
+
+struct verify_verdict {
+	const char *verdict; /* signed | digest | tls; "bad" with a fault */
+	char key_id[MINISIGN_KEY_ID_HEX_CAP];
+	char comment[MINISIGN_COMMENT_CAP];
+};
+
+/* Judges a file. False: FAULT_INTEGRITY, it is bad; another class, its proof could not be had and the file may be good.
+ * Reads the file only for a legacy signature. */
+bool verify_file(const struct verify_case *v, struct verify_verdict *out, struct fault *f)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,291 @@
+/* catalog_sql: the handle, its hardening and migrations, and how statements run. SQLite's only file; see catalog.h and
+ * catalog_sql.h. */
+#include "catalog_sql.h"
+
+#include "chain.h"
+
+#include <sqlite3.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BUSY_MS = 5000, APPLICATION_ID = 0x706b676d /* "pkgm" */ };
+
+struct catalog_query {
+	struct catalog *catalog;
+	sqlite3_stmt *statement;
+};
+
+struct catalog {
+	sqlite3 *db;
+	char file[512];
+	struct catalog_query queries[STATEMENTS];
+};
+
+static bool fail(const struct catalog *c, const char *what, struct fault *f)
+{
+	int code = sqlite3_errcode(c->db);
+	return fault_set(
+	    f, code == SQLITE_FULL ? FAULT_FULL : FAULT_SYSTEM, "%s: %s: %s", c->file, what, sqlite3_errmsg(c->db));
+}
+
+/* chain_hash(previous, row): the hash of a ledger row. */
+static void sql_chain_hash(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	char hash[CHAIN_HASH_CAP];
+	(void)count;
+	const char *previous = (const char *)sqlite3_value_text(values[0]);
+	const char *row = (const char *)sqlite3_value_text(values[1]);
+	if (previous == NULL || row == NULL)
+		return;
+	chain_hash(previous, row, hash);
+	sqlite3_result_text(context, hash, -1, SQLITE_TRANSIENT);
+}
+
+static bool exec(struct catalog *c, const char *sql, struct fault *f)
+{
+	return sqlite3_exec(c->db, sql, NULL, NULL, NULL) == SQLITE_OK || fail(c, "setting up", f);
+}
+
+/* What a damaged or hostile file could make SQLite do is switched off. */
+static bool harden(struct catalog *c, enum catalog_mode mode, bool network_fs, struct fault *f)
+{
+	sqlite3_busy_timeout(c->db, BUSY_MS);
+	sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
+	sqlite3_db_config(c->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
+	sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, (int *)NULL);
+	sqlite3_limit(c->db, SQLITE_LIMIT_LENGTH, 64 * 1024 * 1024);
+	sqlite3_limit(c->db, SQLITE_LIMIT_ATTACHED, 0);
+	if (sqlite3_create_function_v2(c->db, "chain_hash", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
+	        NULL, sql_chain_hash, NULL, NULL, NULL) != SQLITE_OK)
+		return fail(c, "setting up", f);
+	if (!exec(c, "PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;", f))
+		return false;
+	if (mode == CATALOG_READ)
+		return exec(c, "PRAGMA query_only = ON;", f);
+	return exec(c, network_fs ? "PRAGMA journal_mode = TRUNCATE;" : "PRAGMA journal_mode = WAL;", f) &&
+	       exec(c, "PRAGMA synchronous = NORMAL;", f);
+}
+
+static bool pragma_int(struct catalog *c, const char *sql, int64_t *out, struct fault *f)
+{
+	sqlite3_stmt *s = NULL;
+	bool ok = sqlite3_prepare_v2(c->db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW;
+	if (ok)
+		*out = sqlite3_column_int64(s, 0);
+	else
+		fail(c, "cannot be read", f);
+	sqlite3_finalize(s);
+	return ok;
+}
+
+/* Looks before anything is written: a file that is not ours, or from a newer program, is not touched. */
+static bool check(struct catalog *c, int64_t *version, struct fault *f)
+{
+	int64_t id = 0, tables = 0;
+	if (!pragma_int(c, "PRAGMA application_id", &id, f) || !pragma_int(c, "PRAGMA user_version", version, f) ||
+	    !pragma_int(c, "SELECT count(*) FROM sqlite_schema", &tables, f))
+		return false;
+	if (tables > 0 && id != APPLICATION_ID)
+		return fault_set(f, FAULT_SYSTEM, "%s is not a catalogue of pkgmirror", c->file);
+	if (*version > SQL_MIGRATIONS)
+		return fault_set(f, FAULT_SYSTEM, "%s has version %lld, this program knows %d", c->file,
+		    (long long)*version, SQL_MIGRATIONS);
+	return true;
+}
+
+/* Brings the schema up to date, all or nothing; another process may be doing the same. */
+static bool migrate(struct catalog *c, struct fault *f)
+{
+	char pragma[96];
+	int64_t version = 0;
+	if (!exec(c, "BEGIN IMMEDIATE;", f))
+		return false;
+	if (!check(c, &version, f))
+		goto failed;
+	for (int64_t i = version; i < SQL_MIGRATIONS; i++)
+		if (!exec(c, sql_migrations[i], f))
+			goto failed;
+	snprintf(pragma, sizeof pragma, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;", APPLICATION_ID,
+	    SQL_MIGRATIONS);
+	if (exec(c, pragma, f))
+		return true;
+failed:
+	sqlite3_exec(c->db, "ROLLBACK;", NULL, NULL, NULL);
+	return false;
+}
+
+struct catalog *catalog_open(const char *state_dir, enum catalog_mode mode, bool network_fs, struct fault *f)
+{
+	struct catalog *c = calloc(1, sizeof *c);
+	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	int64_t version = 0;
+
+	if (c == NULL) {
+		fault_errno(f, FAULT_SYSTEM, ENOMEM, "%s/catalog.db", state_dir);
+		return NULL;
+	}
+	snprintf(c->file, sizeof c->file, "%s/catalog.db", state_dir);
+	if (mode == CATALOG_READ && access(c->file, F_OK) != 0) {
+		fault_set(f, FAULT_ABSENT, "%s: there is no catalogue yet", c->file);
+		goto failed;
+	}
+	flags |= mode == CATALOG_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+	if (sqlite3_open_v2(c->file, &c->db, flags, NULL) != SQLITE_OK) {
+		fail(c, "cannot be opened", f);
+		goto failed;
+	}
+	sqlite3_busy_timeout(c->db, BUSY_MS);
+	if (!check(c, &version, f) || !harden(c, mode, network_fs, f))
+		goto failed;
+	if (mode == CATALOG_WRITE && version < SQL_MIGRATIONS && !migrate(c, f))
+		goto failed;
+	if (mode == CATALOG_READ && version < SQL_MIGRATIONS) {
+		fault_set(f, FAULT_SYSTEM, "%s has version %lld, this program needs %d: start the fetch service once",
+		    c->file, (long long)version, SQL_MIGRATIONS);
+		goto failed;
+	}
+	return c;
+failed:
+	catalog_close(c);
+	return NULL;
+}
+
+void catalog_close(struct catalog *c)
+{
+	if (c == NULL)
+		return;
+	for (int i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(c->queries[i].statement);
+	sqlite3_close(c->db);
+	free(c);
+}
+
+static bool bind(sqlite3_stmt *s, const char *types, va_list values)
+{
+	for (int i = 1; types[i - 1] != '\0'; i++) {
+		const char *text;
+		int code = SQLITE_OK;
+		switch (types[i - 1]) {
+		case 't':
+			text = va_arg(values, const char *);
+			code =
+			    text != NULL ? sqlite3_bind_text(s, i, text, -1, SQLITE_STATIC) : sqlite3_bind_null(s, i);
+			break;
+		case 'b':
+			text = va_arg(values, const char *);
+			code = sqlite3_bind_text64(s, i, text, va_arg(values, size_t), SQLITE_STATIC, SQLITE_UTF8);
+			break;
+		case 'n':
+			(void)va_arg(values, int64_t);
+			code = sqlite3_bind_null(s, i);
+			break;
+		default:
+			code = sqlite3_bind_int64(s, i, va_arg(values, int64_t));
+		}
+		if (code != SQLITE_OK)
+			return false;
+	}
+	return true;
+}
+
+static struct catalog_query *prepare(
+    struct catalog *c, enum sql_statement statement, struct fault *f, const char *types, va_list values)
+{
+	struct catalog_query *q = &c->queries[statement];
+	q->catalog = c;
+	if (q->statement == NULL && sqlite3_prepare_v3(c->db, sql_statements[statement], -1, SQLITE_PREPARE_PERSISTENT,
+	                                &q->statement, NULL) != SQLITE_OK) {
+		fail(c, sql_statement_names[statement], f);
+		return NULL;
+	}
+	sqlite3_reset(q->statement);
+	if (!bind(q->statement, types, values)) {
+		fail(c, sql_statement_names[statement], f);
+		catalog_end(q);
+		return NULL;
+	}
+	return q;
+}
+
+struct catalog_query *catalog_query(
+    struct catalog *c, enum sql_statement statement, struct fault *f, const char *types, ...)
+{
+	va_list values;
+	va_start(values, types);
+	struct catalog_query *q = prepare(c, statement, f, types, values);
+	va_end(values);
+	return q;
+}
+
+int catalog_next(struct catalog_query *q, struct fault *f)
+{
+	int code = sqlite3_step(q->statement);
+	if (code == SQLITE_ROW)
+		return 1;
+	if (code == SQLITE_DONE)
+		return 0;
+	fail(q->catalog, sql_statement_names[q - q->catalog->queries], f);
+	return -1;
+}
+
+const char *catalog_text(struct catalog_query *q, int column)
+{
+	return (const char *)sqlite3_column_text(q->statement, column);
+}
+
+size_t catalog_text_len(struct catalog_query *q, int column)
+{
+	return (size_t)sqlite3_column_bytes(q->statement, column);
+}
+
+int64_t catalog_int(struct catalog_query *q, int column)
+{
+	return sqlite3_column_int64(q->statement, column);
+}
+
+bool catalog_is_null(struct catalog_query *q, int column)
+{
+	return sqlite3_column_type(q->statement, column) == SQLITE_NULL;
+}
+
+void catalog_end(struct catalog_query *q)
+{
+	if (q == NULL)
+		return;
+	sqlite3_reset(q->statement);
+	sqlite3_clear_bindings(q->statement);
+}
+
+bool catalog_run(struct catalog *c, enum sql_statement statement, struct fault *f, const char *types, ...)
+{
+	va_list values;
+	va_start(values, types);
+	struct catalog_query *q = prepare(c, statement, f, types, values);
+	va_end(values);
+	int row = q != NULL ? 1 : -1;
+	while (row > 0)
+		row = catalog_next(q, f);
+	catalog_end(q);
+	return row == 0;
+}
+
+bool catalog_begin(struct catalog *c, struct fault *f)
+{
+	return catalog_run(c, STATEMENT_BEGIN, f, "");
+}
+
+bool catalog_finish(struct catalog *c, bool ok, struct fault *f)
+{
+	if (ok && catalog_run(c, STATEMENT_COMMIT, f, ""))
+		return true;
+	/* SQLite may have rolled back by itself, on a full disk for one. */
+	if (sqlite3_get_autocommit(c->db) == 0)
+		(void)!catalog_run(c, STATEMENT_ROLLBACK, NULL, "");
+	return false;
+}

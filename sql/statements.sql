@@ -1,0 +1,185 @@
+-- Every statement that the programs run, by name. build-aux/embed-sql.awk makes C constants of them.
+
+-- name: begin
+BEGIN IMMEDIATE;
+
+-- name: commit
+COMMIT;
+
+-- name: rollback
+ROLLBACK;
+
+-- name: entry_put
+-- Inserts an entry; a file that came again keeps its hits.
+INSERT INTO entry (path, kind, class, version, size, sha256, blake2b, zig_hash, verdict, stored_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+ON CONFLICT (path) DO UPDATE SET kind = excluded.kind, class = excluded.class, version = excluded.version,
+    size = excluded.size, sha256 = excluded.sha256, blake2b = excluded.blake2b, zig_hash = excluded.zig_hash,
+    verdict = excluded.verdict, stored_at = excluded.stored_at;
+
+-- name: entry_remove
+DELETE FROM entry WHERE path = ?1;
+
+-- name: provenance_add
+-- Appends a row to the ledger, chained to the last one.
+INSERT INTO provenance (path, requested_url, effective_url, remote_address, tls_issuer, tls_sha256, http_status, etag,
+    last_modified, started_at, finished_at, bytes, sha256, content, key_id, trusted_comment, verdict, reason, previous, hash)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, previous,
+    chain_hash(previous, json_array(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18))
+FROM (SELECT coalesce((SELECT hash FROM provenance ORDER BY id DESC LIMIT 1), '') AS previous);
+
+-- name: provenance_first_content
+-- The content that a path was first published with.
+SELECT content FROM provenance
+WHERE path = ?1 AND content IS NOT NULL AND verdict NOT IN ('changed', 'bad') ORDER BY id LIMIT 1;
+
+-- name: fetch_started
+INSERT INTO fetch (path, url, etag, last_modified, size, state, started_at, updated_at)
+VALUES (?1, ?2, ?3, ?4, ?5, 'running', ?6, ?6)
+ON CONFLICT (path) DO UPDATE SET url = excluded.url, etag = excluded.etag, last_modified = excluded.last_modified,
+    size = excluded.size, state = 'running', class = '', reason = '', updated_at = excluded.updated_at, until = 0;
+
+-- name: fetch_failed
+INSERT INTO fetch (path, url, state, class, reason, started_at, updated_at, until)
+VALUES (?1, ?2, 'failed', ?3, ?4, ?5, ?5, ?6)
+ON CONFLICT (path) DO UPDATE SET state = 'failed', class = excluded.class, reason = excluded.reason,
+    updated_at = excluded.updated_at, until = excluded.until;
+
+-- name: fetch_trim
+-- Keeps the table small whatever strangers ask for: failures that are over, the oldest first.
+DELETE FROM fetch WHERE path IN (
+    SELECT path FROM fetch WHERE state = 'failed' AND updated_at < ?1 ORDER BY updated_at LIMIT 64);
+
+-- name: fetch_bound
+DELETE FROM fetch WHERE path IN (
+    SELECT path FROM fetch WHERE state = 'failed' ORDER BY updated_at DESC LIMIT 64 OFFSET ?1);
+
+-- name: fetch_forget
+DELETE FROM fetch WHERE path = ?1;
+
+-- name: fetch_get
+SELECT url, etag, last_modified, size, state, class, reason, until FROM fetch WHERE path = ?1;
+
+-- name: want_put
+INSERT INTO want (path, why, priority, added_at) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (path) DO UPDATE SET priority = min(priority, excluded.priority) WHERE excluded.priority < priority;
+
+-- name: want_remove
+DELETE FROM want WHERE path = ?1;
+
+-- name: artifact_get
+-- What an index says of a file: what is listed now before what was, a release before master, upstream before the nominated index.
+SELECT a.url, a.sha256, a.size,
+    NOT EXISTS (SELECT 1 FROM artifact b WHERE b.version = a.version AND b.source = 'index')
+        AND EXISTS (SELECT 1 FROM release r WHERE r.source = 'nominated' AND r.key = a.key AND r.class = 'nominated')
+FROM artifact a WHERE a.file = ?1
+ORDER BY a.retired, a.source, a.key = 'master' LIMIT 1;
+
+-- name: version_files
+SELECT DISTINCT file FROM artifact WHERE version = ?1 AND NOT retired;
+
+-- name: source_get
+SELECT etag, last_modified, fetched_at, failures, next_try FROM source WHERE name = ?1;
+
+-- name: source_checked
+INSERT INTO source (name, url, etag, last_modified, fetched_at)
+VALUES (?1, ?2, nullif(?3, ''), nullif(?4, ''), ?5)
+ON CONFLICT (name) DO UPDATE SET etag = coalesce(excluded.etag, etag),
+    last_modified = coalesce(excluded.last_modified, last_modified), fetched_at = excluded.fetched_at, failures = 0,
+    next_try = 0;
+
+-- name: source_failed
+INSERT INTO source (name, url, failures, next_try) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (name) DO UPDATE SET url = excluded.url, failures = excluded.failures, next_try = excluded.next_try;
+
+-- name: source_put
+-- Stores a document that was judged good.
+INSERT INTO source (name, url, etag, last_modified, fetched_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (name) DO UPDATE SET url = excluded.url, etag = excluded.etag, last_modified = excluded.last_modified,
+    fetched_at = excluded.fetched_at, failures = 0, next_try = 0, body = excluded.body;
+
+-- name: document_is_json
+SELECT json_valid(?1) AND json_type(?1) = 'object';
+
+-- name: document_duplicate
+-- A key that stands twice, among the releases or among the fields of one.
+SELECT key FROM json_each(?1) GROUP BY key HAVING count(*) > 1
+UNION ALL
+SELECT v.key || '.' || p.key FROM json_each(?1) v, json_each(v.value) p WHERE v.type = 'object'
+GROUP BY v.id, p.key HAVING count(*) > 1
+UNION ALL
+SELECT v.key || '.' || p.key || '.' || a.key FROM json_each(?1) v, json_each(v.value) p, json_each(p.value) a
+WHERE v.type = 'object' AND p.type = 'object' GROUP BY v.id, p.id, a.key HAVING count(*) > 1
+LIMIT 1;
+
+-- name: document_not_object
+SELECT key FROM json_each(?1) WHERE type <> 'object' LIMIT 1;
+
+-- name: document_releases
+SELECT key, value, CASE WHEN json_type(value, '$.version') = 'text' THEN value ->> '$.version' ELSE key END,
+    CASE WHEN json_type(value, '$.date') = 'text' THEN value ->> '$.date' END
+FROM json_each(?1) WHERE type = 'object' ORDER BY id;
+
+-- name: document_artifacts
+SELECT v.key, p.key,
+    CASE WHEN json_type(p.value, '$.tarball') = 'text' THEN p.value ->> '$.tarball' END,
+    CASE WHEN json_type(p.value, '$.zigTarball') = 'text' THEN p.value ->> '$.zigTarball' END,
+    CASE WHEN json_type(p.value, '$.shasum') = 'text' THEN p.value ->> '$.shasum' END,
+    CASE WHEN json_type(p.value, '$.size') IN ('text', 'integer') THEN p.value ->> '$.size' END
+FROM json_each(?1) v, json_each(v.value) p WHERE v.type = 'object' AND p.type = 'object' ORDER BY v.id, p.id;
+
+-- name: release_retire
+UPDATE release SET retired = 1 WHERE source = ?1 AND NOT retired;
+
+-- name: release_put
+INSERT INTO release (source, key, position, version, date, class, fields) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (source, key) DO UPDATE SET position = excluded.position, version = excluded.version, date = excluded.date,
+    class = excluded.class, retired = 0, fields = excluded.fields;
+
+-- name: artifact_retire
+UPDATE artifact SET retired = 1 WHERE source = ?1 AND NOT retired;
+
+-- name: artifact_put
+INSERT INTO artifact (file, source, key, target, version, url, sha256, size) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+ON CONFLICT (file, source, key, target) DO UPDATE SET version = excluded.version, url = excluded.url,
+    sha256 = excluded.sha256, size = excluded.size, retired = 0;
+
+-- name: index_build
+-- This mirror's index.json: upstream's releases in its order, those that upstream dropped while we have a file of theirs, then what
+-- only the nominated index has. Each tarball is on this mirror (?1 is its base), the original stays as zigTarball; a file that was refused at
+-- the import is left out.
+WITH part (rank, position, source, key, fields) AS (
+    SELECT 0, r.position, r.source, r.key, r.fields FROM release r WHERE r.source = 'index' AND NOT r.retired
+    UNION ALL
+    SELECT 1, r.position, r.source, r.key, r.fields FROM release r
+    WHERE r.source = 'index' AND r.retired AND r.key <> 'master' AND EXISTS (
+        SELECT 1 FROM artifact a JOIN entry e ON e.path = ?2 || a.file
+        WHERE a.source = r.source AND a.key = r.key)
+    UNION ALL
+    SELECT 2, r.position, r.source, r.key, r.fields FROM release r
+    WHERE r.source = 'nominated' AND NOT r.retired
+        AND NOT EXISTS (SELECT 1 FROM release u WHERE u.source = 'index' AND u.key = r.key)
+)
+SELECT json_group_object(key, json(object)) FROM (
+    SELECT part.key AS key, (
+        SELECT json_group_object(field.key, field.value) FROM (
+            SELECT f.key AS key, CASE
+                WHEN f.type = 'object' AND a.file IS NOT NULL THEN json_set(
+                    CASE WHEN json_type(f.value, '$.zigTarball') IS NULL
+                        THEN json_set(f.value, '$.zigTarball', f.value ->> '$.tarball') ELSE f.value END,
+                    '$.tarball', ?1 || a.file)
+                WHEN f.type IN ('object', 'array') THEN json(f.value)
+                WHEN f.type IN ('true', 'false', 'null') THEN json(f.type)
+                ELSE f.value END AS value
+            FROM json_each(part.fields) f
+            LEFT JOIN artifact a ON a.source = part.source AND a.key = part.key AND a.target = f.key
+                AND (f.value ->> '$.tarball') LIKE '%/' || a.file
+            WHERE f.type <> 'object' OR a.file IS NOT NULL OR json_type(f.value, '$.tarball') IS NULL
+            ORDER BY f.id
+        ) field
+    ) AS object
+    FROM part ORDER BY rank, position
+);
+
+-- name: index_any
+SELECT 1 FROM release WHERE source = 'index' LIMIT 1;
