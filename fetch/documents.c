@@ -38,6 +38,8 @@ struct documents {
 };
 
 static void load_mirrors(struct fetch *x);
+static bool rebuild_index(struct fetch *x, int64_t checked_at, struct fault *f);
+static int64_t index_checked_at(struct fetch *x);
 
 static bool wanted(const struct document *d)
 {
@@ -60,6 +62,13 @@ bool documents_new(struct fetch *x)
 	x->documents = d;
 	load_mirrors(x);
 	return true;
+}
+
+void documents_rebuild(struct fetch *x)
+{
+	struct fault f;
+	if (x->catalog != NULL && !rebuild_index(x, index_checked_at(x), &f) && f.class != FAULT_ABSENT)
+		log_fault(&f, "document", "name", "index", NULL);
 }
 
 void documents_free(struct documents *d)
@@ -138,7 +147,7 @@ static void failed(struct document *d, const struct fault *f)
 	end_listeners(d, is_there(d) ? NULL : f, (int)pause);
 }
 
-static bool write_document(struct document *d, const char *text, size_t len, struct fault *f)
+static bool write_document(struct document *d, const char *text, size_t len, int64_t checked_at, struct fault *f)
 {
 	struct digest *digest = digest_new();
 	struct digest_result r;
@@ -148,15 +157,22 @@ static bool write_document(struct document *d, const char *text, size_t len, str
 	digest_finish(digest, &r);
 	digest_free(digest);
 	r.sha256_hex[32] = '\0';
-	return store_document_write(d->fetch->store, served_name(d), r.sha256_hex, text, len, time(NULL), f);
+	return store_document_write(d->fetch->store, served_name(d), r.sha256_hex, text, len, checked_at, f);
 }
 
-static bool rebuild_index(struct fetch *x, struct fault *f)
+/* When upstream's index was last known to be fresh, whatever a rebuild was for. */
+static int64_t index_checked_at(struct fetch *x)
+{
+	struct catalog_source row;
+	return read_source(&x->documents->all[DOCUMENT_INDEX], &row) ? row.fetched_at : 0;
+}
+
+static bool rebuild_index(struct fetch *x, int64_t checked_at, struct fault *f)
 {
 	char *text = NULL;
 	size_t len = 0;
 	bool ok = index_build(x->catalog, x->config, &text, &len, f) &&
-	          write_document(&x->documents->all[DOCUMENT_INDEX], text, len, f);
+	          write_document(&x->documents->all[DOCUMENT_INDEX], text, len, checked_at, f);
 	free(text);
 	return ok;
 }
@@ -220,7 +236,8 @@ static bool take_index(struct document *d, struct fault *f)
 	if (!index_import(d->fetch->catalog, d->fetch->config, &in, time(NULL), f))
 		return false;
 	/* The nominated index alone makes no document of ours. */
-	return rebuild_index(d->fetch, f) || (d->id == DOCUMENT_NOMINATED && f->class == FAULT_ABSENT);
+	return rebuild_index(d->fetch, index_checked_at(d->fetch), f) ||
+	       (d->id == DOCUMENT_NOMINATED && f->class == FAULT_ABSENT);
 }
 
 static bool take_mirrors(struct document *d, struct fault *f)
@@ -229,7 +246,7 @@ static bool take_mirrors(struct document *d, struct fault *f)
 		load_mirrors(d->fetch);
 		return fault_set(f, FAULT_INTEGRITY, "%s: no list of mirrors", d->url);
 	}
-	if (!write_document(d, d->body, d->len, f))
+	if (!write_document(d, d->body, d->len, time(NULL), f))
 		return false;
 	note_checked(d);
 	return true;

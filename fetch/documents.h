@@ -13,6 +13,10 @@
 bool documents_new(struct fetch *x) __attribute__((warn_unused_result));
 void documents_free(struct documents *d);
 
+/* Builds our index from what was imported: once at the start, since base_url or this program may be another than when
+ * it was built. */
+void documents_rebuild(struct fetch *x);
+
 /* Refreshes what is older than index_ttl and not being left alone after a failure. Answers nobody. */
 void documents_refresh(struct fetch *x);
 

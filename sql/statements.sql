@@ -162,14 +162,14 @@ WITH part (rank, position, source, key, fields) AS (
 )
 SELECT json_group_object(key, json(object)) FROM (
     SELECT part.key AS key, (
-        SELECT json_group_object(field.key, field.value) FROM (
-            SELECT f.key AS key, CASE
+        -- The outer json() is needed: a sorted subquery hands on text, not JSON.
+        SELECT json_group_object(field.key, CASE WHEN field.is_text THEN field.value ELSE json(field.value) END) FROM (
+            SELECT f.key AS key, f.type = 'text' AS is_text, CASE
                 WHEN f.type = 'object' AND a.file IS NOT NULL THEN json_set(
                     CASE WHEN json_type(f.value, '$.zigTarball') IS NULL
                         THEN json_set(f.value, '$.zigTarball', f.value ->> '$.tarball') ELSE f.value END,
                     '$.tarball', ?1 || a.file)
-                WHEN f.type IN ('object', 'array') THEN json(f.value)
-                WHEN f.type IN ('true', 'false', 'null') THEN json(f.type)
+                WHEN f.type IN ('true', 'false', 'null') THEN f.type
                 ELSE f.value END AS value
             FROM json_each(part.fields) f
             LEFT JOIN artifact a ON a.source = part.source AND a.key = part.key AND a.target = f.key
