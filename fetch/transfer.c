@@ -19,8 +19,16 @@
 
 enum { HOPS_MAX = 5, CONNECT_LIMIT_SEC = 10, BUFFER_BYTES = 512 * 1024, TOKEN_CAP = 1024, WAITS_MAX = 4096 };
 
+/* The certificate that a host last showed. libcurl tells it with the first transfer of a connection only. */
+struct certificate {
+	char authority[256], address[64];
+	char issuer[TRANSFER_TEXT_CAP], sha256[65];
+};
+
 struct transfer_pool {
 	const struct config *config;
+	struct certificate certificates[CERTIFICATES];
+	size_t certificate_count; /* ever noted: the oldest is overwritten */
 	CURLM *multi;
 	char agent[512];
 	struct transfer *first; /* all that run, linked by next */
@@ -407,18 +415,43 @@ static bool judge_redirect(struct transfer *t)
 	return ok;
 }
 
+static struct certificate *find_certificate(struct transfer_pool *pool, const char *authority, const char *address)
+{
+	for (size_t i = 0; i < CERTIFICATES; i++) {
+		struct certificate *c = &pool->certificates[i];
+		if (strcmp(c->authority, authority) == 0 && strcmp(c->address, address) == 0)
+			return c;
+	}
+	return NULL;
+}
+
 /* The issuer and the SHA-256 of the leaf certificate, for the ledger. */
 static void note_certificate(struct transfer *t, struct transfer_result *r)
 {
 	struct curl_certinfo *info = NULL;
-	if (curl_easy_getinfo(t->easy, CURLINFO_CERTINFO, &info) != CURLE_OK || info == NULL || info->num_of_certs < 1)
+	struct url u;
+	char authority[256];
+	if (url_parse(t->url, &u) != NULL || !u.tls || u.authority_len >= sizeof authority)
 		return;
-	for (const struct curl_slist *s = info->certinfo[0]; s != NULL; s = s->next) {
-		if (strncmp(s->data, "Issuer:", 7) == 0)
-			copy(r->tls_issuer, sizeof r->tls_issuer, s->data + 7);
-		else if (strncmp(s->data, "Cert:", 5) == 0)
-			digest_certificate(s->data + 5, r->tls_sha256);
+	snprintf(authority, sizeof authority, "%.*s", (int)u.authority_len, u.authority);
+	struct certificate *c = find_certificate(t->pool, authority, r->remote_address);
+	curl_easy_getinfo(t->easy, CURLINFO_CERTINFO, &info);
+	if (info != NULL && info->num_of_certs > 0) {
+		if (c == NULL)
+			c = &t->pool->certificates[t->pool->certificate_count++ % CERTIFICATES];
+		copy(c->authority, sizeof c->authority, authority);
+		copy(c->address, sizeof c->address, r->remote_address);
+		for (const struct curl_slist *s = info->certinfo[0]; s != NULL; s = s->next) {
+			if (strncmp(s->data, "Issuer:", 7) == 0)
+				copy(c->issuer, sizeof c->issuer, s->data + 7);
+			else if (strncmp(s->data, "Cert:", 5) == 0)
+				digest_certificate(s->data + 5, c->sha256);
+		}
 	}
+	if (c == NULL)
+		return;
+	copy(r->tls_issuer, sizeof r->tls_issuer, c->issuer);
+	copy(r->tls_sha256, sizeof r->tls_sha256, c->sha256);
 }
 
 static bool is_redirect(long status)
