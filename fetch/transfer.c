@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HOPS_MAX = 5, CONNECT_LIMIT_SEC = 10, BUFFER_BYTES = 512 * 1024, TOKEN_CAP = 1024, WAITS_MAX = 4096 };
+enum { HOPS_MAX = 5, CONNECT_LIMIT_SEC = 10, BUFFER_BYTES = 512 * 1024, TOKEN_CAP = 1024, CERTIFICATES = 64 };
 
 /* The certificate that a host last showed. libcurl tells it with the first transfer of a connection only. */
 struct certificate {
