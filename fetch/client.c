@@ -12,7 +12,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { OUT_CAP = 4 * (WIRE_LINE_CAP + 1), SILENT_LIMIT_MS = 10 * 1000, DEAF_LIMIT_MS = 30 * 1000 };
+enum {
+	OUT_CAP = 4 * (WIRE_LINE_CAP + 1),
+	SILENT_LIMIT_MS = 10 * 1000,
+	DEAF_LIMIT_MS = 30 * 1000,
+	FULL_PAUSE_MS = 100,
+	FULL_RETRY_SEC = 5
+};
 
 struct client {
 	struct client *next;
@@ -34,6 +40,7 @@ struct clients {
 	struct fetch *fetch;
 	struct client *first;
 	size_t count;
+	int64_t full_until_ms; /* there was no descriptor left */
 };
 
 struct clients *clients_new(struct fetch *x)
@@ -168,18 +175,36 @@ static void read_request(struct client *c)
 		c->broken = true; /* it left, or says more than one thing */
 }
 
+/* One for whom there is no place. A socket that was just made has room for the line. */
+static void turn_away(int fd)
+{
+	struct wire_message m = {.kind = WIRE_FAIL, .retry_sec = FULL_RETRY_SEC};
+	char line[WIRE_LINE_CAP + 1];
+	fault_set(&m.fault, FAULT_BUSY, "too many clients wait for files that are not here yet");
+	size_t len = wire_format(&m, line);
+	(void)!send(fd, line, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+}
+
+bool clients_can_accept(const struct clients *c)
+{
+	return c->full_until_ms == 0 || fetch_now_ms() >= c->full_until_ms;
+}
+
 int clients_accept(struct clients *all, int listener)
 {
 	int n = 0;
 	for (;;) {
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd < 0 && errno == EINTR)
+		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
 			continue;
+		if (fd < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+			all->full_until_ms = fetch_now_ms() + FULL_PAUSE_MS;
 		if (fd < 0)
 			return n;
 		struct client *c = all->count < CLIENTS_MAX ? calloc(1, sizeof *c) : NULL;
 		if (c == NULL) {
-			close(fd);
+			turn_away(fd);
 			continue;
 		}
 		*c = (struct client){.next = all->first, .all = all, .fd = fd, .at = -1, .since_ms = fetch_now_ms()};

@@ -13,8 +13,11 @@ struct clients;
 struct clients *clients_new(struct fetch *x) __attribute__((warn_unused_result));
 void clients_free(struct clients *c);
 
-/* Accepts all that wait on the listening socket. Returns how many. */
+/* Accepts all that wait on the listening socket; who comes when the house is full is told so. Returns how many. */
 int clients_accept(struct clients *c, int listener);
+
+/* False for a moment after there was no descriptor for a new client: the listening socket stays readable then. */
+bool clients_can_accept(const struct clients *c);
 
 /* Fills in what to wait for; at most cap. Returns how many. The order holds until clients_turn. */
 size_t clients_wait(struct clients *c, struct transfer_wait *out, size_t cap);

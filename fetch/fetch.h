@@ -11,6 +11,14 @@
 struct job;
 struct documents;
 
+/* A file that was refused: the same bytes again need no second place in quarantine. */
+struct fetch_refused {
+	char path[WIRE_PATH_CAP];
+	char sha256[65];
+};
+
+enum { FETCH_REFUSED = 64 };
+
 struct fetch {
 	const struct config *config;
 	const struct store *store;
@@ -19,6 +27,8 @@ struct fetch {
 	struct queue queue;
 	struct documents *documents;
 	struct job *jobs;
+	struct fetch_refused refused[FETCH_REFUSED];
+	size_t refused_count; /* ever: the oldest is overwritten */
 };
 
 /* The monotonic clock, in milliseconds. */

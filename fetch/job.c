@@ -15,8 +15,12 @@ enum {
 	QUEUE_LIMIT_MS = 30 * 1000, /* then a person is told to come back */
 	LEASE_LIMIT_MS = 60 * 1000,
 	LEASE_RETRY_MS = 50,
+	FIRST_INDEX_MS = 10 * 1000,
 	DIGEST_SLICE = 4 * 1024 * 1024,
 	BUSY_RETRY_SEC = 10,
+	JOBS_MAX = 4096,
+	TELL_ALL_BYTES = 512 * 1024, /* so far every growth is told: a first byte waits for it */
+	TELL_EVERY_MS = 5,
 	TURN_MS = 1000
 };
 
@@ -26,19 +30,22 @@ void job_phase(struct job *j, enum job_phase phase)
 	j->phase_ms = fetch_now_ms();
 }
 
-static struct job *find(const struct fetch *x, const char *path)
+static struct job *find(const struct fetch *x, const char *path, int *count)
 {
 	struct job *j = x->jobs;
-	while (j != NULL && (j->phase == JOB_ENDED || strcmp(j->route.path, path) != 0))
+	*count = 0;
+	while (j != NULL && (j->phase == JOB_ENDED || strcmp(j->route.path, path) != 0)) {
 		j = j->next;
+		++*count;
+	}
 	return j;
 }
 
-static void host_of(const char *url, char out[QUEUE_HOST_CAP])
+void job_set_host(struct job *j, const char *url)
 {
 	const char *host = strstr(url, "://");
 	host = host != NULL ? host + 3 : url;
-	snprintf(out, QUEUE_HOST_CAP, "%.*s", (int)strcspn(host, "/"), host);
+	snprintf(j->entry.host, sizeof j->entry.host, "%.*s", (int)strcspn(host, "/"), host);
 }
 
 static void add_listener(struct job *j, struct job_listener *l)
@@ -155,7 +162,7 @@ static struct job *make(struct fetch *x, const struct route *route, const struct
 	look_up(j);
 	struct route_source source;
 	if (route_source(x->config, &j->route, j->listed.url[0] != '\0' ? j->listed.url : NULL, 0, &source))
-		host_of(source.url, j->entry.host);
+		job_set_host(j, source.url);
 	return j;
 }
 
@@ -204,21 +211,40 @@ static bool has_unlinked(struct job *j)
 	return found;
 }
 
+/* One more waits for a job that is there. */
+static void join(struct job *j, const struct job_ask *ask, struct job_listener *l)
+{
+	/* A person who asks for what is being warmed brings it forward. */
+	if (ask->person && !j->entry.person) {
+		j->entry.person = true;
+		snprintf(j->entry.network, sizeof j->entry.network, "%s", ask->network);
+		if (j->transfer != NULL)
+			transfer_hurry(j->transfer);
+	}
+	/* Whoever waits for it holds a slot: it must not wait for that one. */
+	if (ask->unlimited && j->phase == JOB_QUEUED) {
+		queue_remove(&j->fetch->queue, &j->entry);
+		j->unlimited = true;
+		job_phase(j, JOB_LEASE);
+	}
+	add_listener(j, l);
+}
+
 void job_join(struct fetch *x, const struct route *route, const struct job_ask *ask, struct job_listener *l)
 {
-	struct job *j = find(x, route->path);
+	int count;
+	struct job *j = find(x, route->path, &count);
 	if (j != NULL) {
-		/* A person who asks for what is being warmed brings it forward. */
-		if (ask->person && !j->entry.person) {
-			j->entry.person = true;
-			snprintf(j->entry.network, sizeof j->entry.network, "%s", ask->network);
-		}
-		add_listener(j, l);
+		join(j, ask, l);
 		return;
 	}
 	if (store_stat_public(x->store, route->path, NULL)) {
 		l->job = NULL;
 		l->end(l->arg, NULL, 0);
+		return;
+	}
+	if (count >= JOBS_MAX) {
+		answer(l, FAULT_BUSY, "too many files are being fetched", BUSY_RETRY_SEC);
 		return;
 	}
 	j = make(x, route, ask);
@@ -253,6 +279,8 @@ static void start(struct job *j)
 		fault_set(&f, FAULT_UPSTREAM, "this mirror is offline and does not have the file");
 		job_end(j, &f, 0);
 	} else {
+		if (j->route.kind == ROUTE_TOOLCHAIN)
+			documents_refresh(j->fetch);
 		job_begin_source(j);
 	}
 }
@@ -260,7 +288,7 @@ static void start(struct job *j)
 static void turn_lease(struct job *j, int64_t now)
 {
 	struct fault f;
-	if (documents_first_wanted(j->fetch, &j->route))
+	if (now - j->phase_ms < FIRST_INDEX_MS && documents_first_wanted(j->fetch, &j->route))
 		return;
 	if (j->listed.url[0] == '\0')
 		look_up(j);
@@ -298,14 +326,19 @@ static void turn_digest(struct job *j)
 	}
 }
 
-static void tell_progress(struct job *j)
+/* A hundred listeners must not be told of every 16 KiB. Returns when it wants to be called again. */
+static int tell_progress(struct job *j, int64_t now)
 {
-	if (!job_shows(j) || j->at == j->told_at || j->phase != JOB_TRANSFER)
-		return;
+	if (!job_shows(j) || j->at == j->told_at)
+		return TURN_MS;
+	if (j->told_at >= TELL_ALL_BYTES && now - j->told_ms < TELL_EVERY_MS)
+		return (int)(j->told_ms + TELL_EVERY_MS - now);
 	j->told_at = j->at;
+	j->told_ms = now;
 	for (struct job_listener *l = j->listeners; l != NULL; l = l->next)
 		if (l->at != NULL)
 			l->at(l->arg, j->at);
+	return TURN_MS;
 }
 
 static void turn_queued(struct job *j, int64_t now)
@@ -335,8 +368,7 @@ static int turn_one(struct job *j, int64_t now)
 			job_begin_source(j);
 		return j->phase == JOB_PAUSE ? (int)(j->phase_ms - now) + 1 : 0;
 	case JOB_TRANSFER:
-		tell_progress(j);
-		return TURN_MS;
+		return tell_progress(j, now);
 	case JOB_SIGNATURE:
 		if (j->signature_state != SIGNATURE_WAITING)
 			job_whole(j);
@@ -351,7 +383,7 @@ int job_turn(struct fetch *x)
 {
 	int64_t now = fetch_now_ms();
 	int wait = TURN_MS;
-	for (struct queue_entry *e = queue_next(&x->queue, now); e != NULL; e = queue_next(&x->queue, now))
+	for (struct queue_entry *e = queue_next(&x->queue); e != NULL; e = queue_next(&x->queue))
 		job_phase(e->owner, JOB_LEASE);
 	for (struct job *j = x->jobs; j != NULL; j = j->next) {
 		int wish = turn_one(j, now);
@@ -369,10 +401,12 @@ bool job_any(const struct fetch *x)
 
 void job_stop_all(struct fetch *x)
 {
-	struct fault f;
-	fault_set(&f, FAULT_BUSY, "the fetch service leaves");
+	for (struct job *j = x->jobs; j != NULL; j = j->next) {
+		while (j->listeners != NULL)
+			job_leave(j->listeners);
+	}
 	for (struct job *j = x->jobs; j != NULL; j = j->next)
 		if (j->phase != JOB_ENDED)
-			job_end(j, &f, 1);
+			job_end(j, NULL, 0);
 	forget_ended(x);
 }

@@ -39,7 +39,8 @@ int job_turn(struct fetch *x);
 /* True when there is any. */
 bool job_any(const struct fetch *x);
 
-/* Forgets all jobs at shutdown; parts stay for the next service. Listeners are told that the service leaves. */
+/* Forgets all jobs at shutdown; parts stay for the next service. Listeners are told nothing: their connections break,
+ * and they ask the next service. */
 void job_stop_all(struct fetch *x);
 
 #endif

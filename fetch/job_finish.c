@@ -128,7 +128,7 @@ static void want_file(void *arg, const char *file)
 static void complete_version(struct job *j)
 {
 	struct fault f;
-	if (j->fetch->catalog == NULL || j->route.kind != ROUTE_TOOLCHAIN || !j->entry.person ||
+	if (j->fetch->catalog == NULL || j->route.kind != ROUTE_TOOLCHAIN || j->route.signature || !j->entry.person ||
 	    !j->fetch->config->warmer.complete_versions)
 		return;
 	if (!catalog_version_files(j->fetch->catalog, j->route.zig.version, want_file, j, &f))
@@ -165,19 +165,52 @@ static void publish(struct job *j, const struct digest_result *d, const struct v
 	job_end(j, NULL, 0);
 }
 
+static bool refused_before(struct fetch *x, const char *path, const char *sha256)
+{
+	for (size_t i = 0; i < FETCH_REFUSED; i++)
+		if (strcmp(x->refused[i].path, path) == 0 && strcmp(x->refused[i].sha256, sha256) == 0)
+			return true;
+	struct fetch_refused *r = &x->refused[x->refused_count++ % FETCH_REFUSED];
+	snprintf(r->path, sizeof r->path, "%s", path);
+	snprintf(r->sha256, sizeof r->sha256, "%s", sha256);
+	return false;
+}
+
+/* What an earlier service left is not what upstream gives: fetches it from the same source, from its first byte. */
+static void distrust_part(struct job *j, const struct fault *why)
+{
+	log_fault(why, "part_refused", "path", j->route.path, "url", j->source.url, NULL);
+	store_part_remove(j->fetch->store, j->route.path);
+	close(j->fd);
+	j->fd = -1;
+	j->tries = 0;
+	j->begun_at = 0;
+	j->resumable = false;
+	j->fresh = true;
+	job_begin_source(j);
+}
+
 /* A file that lied: out of reach, with its reason in the ledger; another upstream may have the true one. */
 static void refuse(
     struct job *j, const struct digest_result *d, const struct verify_verdict *v, const struct fault *why)
 {
-	char part[ROUTE_STORE_CAP], place[ROUTE_STORE_CAP];
+	char part[ROUTE_STORE_CAP], place[ROUTE_STORE_CAP] = "";
 	struct fault f;
 	snprintf(part, sizeof part, "part/%s", j->route.path);
-	if (!store_quarantine(j->fetch->store, j->recovering ? j->recovered : part, j->route.path, time(NULL), place,
-	        sizeof place, &f))
-		log_fault(&f, "quarantine", "path", j->route.path, NULL);
+	if (j->resumed) {
+		distrust_part(j, why);
+		return;
+	}
+	if (!j->recovering && refused_before(j->fetch, j->route.path, d->sha256_hex)) {
+		store_part_remove(j->fetch->store, j->route.path);
+	} else {
+		if (!store_quarantine(j->fetch->store, j->recovering ? j->recovered : part, j->route.path, time(NULL),
+		        place, sizeof place, &f))
+			log_fault(&f, "quarantine", "path", j->route.path, NULL);
+		record(j, d, v, why->text);
+	}
 	log_fault(why, "refused", "path", j->route.path, "url", j->recovering ? "" : j->source.url, "sha256",
 	    d->sha256_hex, "place", place, NULL);
-	record(j, d, v, why->text);
 	if (j->recovering) {
 		/* Not what upstream gave us: begin as if it had never been there. */
 		j->recovering = false;
@@ -247,7 +280,8 @@ void job_fail(struct job *j)
 	struct fault f, why = j->failure;
 	int64_t now = time(NULL);
 	bool absent = why.class == FAULT_ABSENT;
-	if (absent)
+	/* On a full disk others need the room more than this one's next try. */
+	if (absent || why.class == FAULT_FULL)
 		store_part_remove(j->fetch->store, j->route.path);
 	if (j->fetch->catalog != NULL &&
 	    !catalog_fetch_failed(j->fetch->catalog, j->route.path, j->source.url, why.class, why.text, now,

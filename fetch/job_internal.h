@@ -38,24 +38,28 @@ struct job {
 	int tries;        /* in a row without progress */
 	int64_t begun_at; /* bytes that were there when this try began */
 	bool resumable;   /* the head had a validator that If-Range takes */
+	bool fresh;       /* what is there of the part is of no use */
+	bool resumed;     /* some bytes are of an earlier service */
 
 	int fd; /* the part, or the store file that is being recovered */
 	bool recovering;
 	char recovered[ROUTE_STORE_CAP];
 	struct digest *digest;
-	int64_t at, size, told_at, synced_at, digest_end;
+	int64_t at, size, told_at, told_ms, synced_at, digest_end;
 	bool told_size;
 
 	struct job_listener signature; /* waits for the .minisig's own job */
 	enum verify_signature signature_state;
 	struct fault signature_fault;
 
-	bool any_failed;      /* an upstream failed otherwise than by not having it */
 	struct fault failure; /* the weightiest so far */
 };
 
 /* Begins with the sources in order; called with the lease held. */
 void job_begin_source(struct job *j);
+
+/* Notes the host of the upstream that the job is about, for the queue. */
+void job_set_host(struct job *j, const char *url);
 
 /* Starts the transfer of the present source from j->at on. */
 void job_begin_transfer(struct job *j);

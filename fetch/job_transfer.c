@@ -46,7 +46,7 @@ static bool open_part(struct job *j, struct fault *f)
 	struct catalog_fetch row;
 	struct store_info info;
 	const struct fetch *x = j->fetch;
-	bool known = x->catalog != NULL && catalog_fetch_get(x->catalog, j->route.path, &row, NULL) &&
+	bool known = !j->fresh && x->catalog != NULL && catalog_fetch_get(x->catalog, j->route.path, &row, NULL) &&
 	             strcmp(row.url, j->source.url) == 0 && range_validator(row.etag, row.last_modified) != NULL;
 
 	if (j->fd >= 0)
@@ -54,10 +54,12 @@ static bool open_part(struct job *j, struct fault *f)
 	digest_reset(j->digest);
 	j->at = j->told_at = j->synced_at = j->digest_end = 0;
 	j->size = -1;
+	j->told_size = j->resumed = j->fresh = false;
 	j->fd = store_part_open(x->store, j->route.path, !known, &info, f);
 	if (j->fd < 0)
 		return false;
 	if (known && info.size > 0) {
+		j->resumed = true;
 		j->digest_end = info.size;
 		j->size = row.size;
 		snprintf(j->head.etag, sizeof j->head.etag, "%s", row.etag);
@@ -66,18 +68,30 @@ static bool open_part(struct job *j, struct fault *f)
 	return true;
 }
 
+/* What a flat mirror gives counts only when it is signed. */
+static bool useless(const struct job *j)
+{
+	return j->source.flat && !j->route.signature &&
+	       (j->signature_state == SIGNATURE_ABSENT || j->signature_state == SIGNATURE_FAILED);
+}
+
 void job_begin_source(struct job *j)
 {
 	struct fault f;
-	bool retry = j->tries > 0 || j->begun_at > 0;
+	bool retry = j->tries > 0 || j->begun_at > 0, any;
+	int retry_sec = 0;
 
-	if (!source_at(j, j->source_index, &j->source)) {
+	while ((any = source_at(j, j->source_index, &j->source)) && useless(j))
+		j->source_index++;
+	if (!any) {
 		if (j->failure.class == FAULT_NONE)
 			fault_set(&j->failure, FAULT_ABSENT, "no upstream has %s", j->route.path);
 		job_fail(j);
 		return;
 	}
-	if (queue_host_closed(&j->fetch->queue, j->entry.host, fetch_now_ms()) && !j->source.flat && j->unlimited) {
+	job_set_host(j, j->source.url);
+	/* A signature belongs to a job that was let through. */
+	if (!retry && !j->unlimited && !queue_host_ask(&j->fetch->queue, j->entry.host, fetch_now_ms(), &retry_sec)) {
 		fault_set(&f, FAULT_UPSTREAM, "%s failed several times in a row and is left alone for a while",
 		    j->entry.host);
 		job_next_source(j, &f);
@@ -127,7 +141,24 @@ static bool start_over(struct job *j)
 	j->fd = fd;
 	digest_reset(j->digest);
 	j->at = j->told_at = j->synced_at = j->begun_at = 0;
+	j->resumed = false;
 	return true;
+}
+
+/* Takes the room for the whole file, so that a full disk is known before a client has its first byte. */
+static bool reserve(struct job *j)
+{
+	if (j->size <= j->at || fallocate(j->fd, FALLOC_FL_KEEP_SIZE, 0, j->size) == 0)
+		return true;
+	if (errno == ENOSPC || errno == EDQUOT)
+		return fault_errno(&j->failure, FAULT_FULL, errno, "no room for the %lld bytes of %s",
+		    (long long)j->size, j->route.path);
+	/* The file system does not know how. */
+	int64_t free_bytes = store_free_bytes(j->fetch->store);
+	if (free_bytes < 0 || j->size - j->at <= free_bytes)
+		return true;
+	return fault_set(&j->failure, FAULT_FULL, "%s needs %lld bytes, %lld are free", j->route.path,
+	    (long long)(j->size - j->at), (long long)free_bytes);
 }
 
 static bool on_head(void *arg, const struct transfer_head *head)
@@ -139,13 +170,8 @@ static bool on_head(void *arg, const struct transfer_head *head)
 	j->head = *head;
 	j->size = head->size;
 	j->resumable = range_validator(head->etag, head->last_modified) != NULL;
-	int64_t free_bytes = store_free_bytes(j->fetch->store);
-	if (j->size > 0 && free_bytes >= 0 && j->size - j->at > free_bytes)
-		return fault_set(&j->failure, FAULT_FULL, "%s needs %lld bytes, %lld are free", j->route.path,
-		    (long long)j->size, (long long)free_bytes);
-	/* Only a hint that saves fragments; the file system may not know it. */
-	if (j->size > j->at)
-		(void)!fallocate(j->fd, FALLOC_FL_KEEP_SIZE, 0, j->size);
+	if (!reserve(j))
+		return false;
 	note_started(j);
 	if (!again)
 		tell_size(j);
@@ -181,6 +207,12 @@ static void pause_before_retry(struct job *j)
 	j->phase_ms += (int64_t)PAUSE_FIRST_MS << (j->tries < 6 ? j->tries : 6);
 }
 
+/* The host did not answer, or asks to be left alone. */
+static bool host_ails(int status)
+{
+	return status == 0 || status == 429 || status == 503;
+}
+
 /* A broken transfer: another try while it makes progress, else the next source. */
 static void broken(struct job *j, const struct fault *f, bool again)
 {
@@ -188,12 +220,17 @@ static void broken(struct job *j, const struct fault *f, bool again)
 	j->tries = progress ? 1 : j->tries + 1;
 	j->begun_at = j->at;
 	if (!again || j->tries > TRIES_MAX || (j->result.status == 0 && !progress && j->tries > 1)) {
+		if (host_ails(j->result.status))
+			queue_host_bad(&j->fetch->queue, j->entry.host, fetch_now_ms());
 		job_next_source(j, f);
 		return;
 	}
 	/* What cannot be resumed, and what the range was refused for, starts over. */
-	if (!j->resumable || j->result.status == 416)
-		j->begun_at = 0, j->resumable = false;
+	if (!j->resumable || j->result.status == 416) {
+		j->begun_at = 0;
+		j->resumable = false;
+		j->fresh = true;
+	}
 	pause_before_retry(j);
 }
 
@@ -203,13 +240,12 @@ static void on_done(void *arg, const struct transfer_result *result)
 	struct fault f;
 	j->transfer = NULL;
 	j->result = *result;
-	if (result->status != 0)
+	if (!host_ails(result->status))
 		queue_host_good(&j->fetch->queue, j->entry.host);
-	else
-		queue_host_bad(&j->fetch->queue, j->entry.host, fetch_now_ms());
 	if (j->failure.class == FAULT_FULL || j->failure.class == FAULT_SYSTEM) {
 		job_fail(j);
-	} else if (result->ok && (j->size < 0 || j->at == j->size)) {
+	} else if (result->ok ? j->size < 0 || j->at == j->size : result->size > 0 && result->size == j->at) {
+		/* A range behind the last byte is how an upstream says that this is all. */
 		j->size = j->at;
 		job_whole(j);
 	} else if (result->ok) {

@@ -68,12 +68,13 @@ int loop_run(struct fetch *x, struct loop_options *o)
 	while (!leaving) {
 		sweep(x, &next_sweep);
 		int timeout = job_turn(x);
-		waits[0] = (struct transfer_wait){.fd = o->listener, .read = true};
+		waits[0] = (struct transfer_wait){.fd = o->listener, .read = clients_can_accept(clients)};
 		waits[1] = (struct transfer_wait){.fd = o->signal_fd, .read = true};
 		size_t n = clients_wait(clients, waits + FIXED_WAITS, CLIENTS_MAX);
 		transfer_turn(x->pool, waits, n + FIXED_WAITS, timeout);
 		clients_turn(clients, waits + FIXED_WAITS, n);
-		clients_accept(clients, o->listener);
+		if (clients_can_accept(clients))
+			clients_accept(clients, o->listener);
 		if (waits[1].readable)
 			break;
 		if (!idle(x, clients))
@@ -81,9 +82,9 @@ int loop_run(struct fetch *x, struct loop_options *o)
 		else if (!o->stay && fetch_now_ms() - idle_since > x->config->fetch_linger_sec * 1000)
 			leaving = leave(clients, o);
 	}
+	/* The name first: who is cut off now asks the next service, not this one. */
+	o->unlisten(o->arg);
 	job_stop_all(x);
-	if (clients != NULL && waits != NULL)
-		clients_turn(clients, waits, 0);
 	clients_free(clients);
 	free(waits);
 	return o->listener;

@@ -11,10 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { EXIT_CONFIG = 2, EXIT_ANOTHER = 75 };
+enum { EXIT_CONFIG = 2, EXIT_ANOTHER = 75, FILES_WANTED = 4096 };
 
 static const char USAGE[] = "usage: pkgmirror-fetch [--config FILE] [--stay]\n"
                             "\n"
@@ -64,8 +65,19 @@ static int open_signals(void)
 	sigaddset(&set, SIGINT);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a write that fails will tell */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* A descriptor a client, two a job, and those of the connections to upstreams. */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < FILES_WANTED) {
+		limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
 }
 
 static int relisten(void *arg)
@@ -117,7 +129,6 @@ static int serve(struct config *c, struct fetch *x, int signal_fd, bool stay)
 	log_event(LOG_INFO_LEVEL, "start", "version", PACKAGE_VERSION, "state_dir", c->state_dir, NULL);
 	service_ready();
 	int listener = loop_run(x, &o);
-	unlisten(c);
 	close(listener);
 	log_event(LOG_INFO_LEVEL, "stop", NULL);
 	status = EXIT_SUCCESS;
@@ -154,6 +165,7 @@ int main(int argc, char **argv)
 		status = failed(&f, "start", f.class == FAULT_BUSY ? EXIT_ANOTHER : EXIT_FAILURE);
 		goto out;
 	}
+	raise_limits();
 	signal_fd = open_signals();
 	x.config = c;
 	x.store = store;

@@ -5,11 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BREAKER_FAILURES = 5, BREAKER_FIRST_MS = 5000, BREAKER_LAST_MS = 300000, MINUTE_MS = 60000 };
+enum {
+	BREAKER_FAILURES = 5,
+	BREAKER_FIRST_MS = 5000,
+	BREAKER_LAST_MS = 300000,
+	BREAKER_TRIAL_MS = 30000,
+	MINUTE_MS = 60000
+};
 
 bool queue_init(struct queue *q, int slots, int warm_slots, int per_minute)
 {
-	*q = (struct queue){.slots = slots, .warm_slots = warm_slots, .per_minute = per_minute};
+	/* A person never finds all slots taken by warming. */
+	int left = slots > 1 ? slots - 1 : 1;
+	*q = (struct queue){
+	    .slots = slots, .warm_slots = warm_slots < left ? warm_slots : left, .per_minute = per_minute};
 	q->buckets = calloc(QUEUE_NETWORKS, sizeof *q->buckets);
 	return q->buckets != NULL;
 }
@@ -44,7 +53,7 @@ void queue_remove(struct queue *q, struct queue_entry *e)
 
 /* What is running, as seen from one entry. */
 struct load {
-	int all, warm, network, host;
+	int network, host;
 };
 
 static struct load load_for(const struct queue *q, const struct queue_entry *of)
@@ -53,12 +62,21 @@ static struct load load_for(const struct queue *q, const struct queue_entry *of)
 	for (const struct queue_entry *e = q->first; e != NULL; e = e->next) {
 		if (!e->running)
 			continue;
-		l.all++;
-		l.warm += !e->person;
 		l.network += strcmp(e->network, of->network) == 0;
 		l.host += strcmp(e->host, of->host) == 0;
 	}
 	return l;
+}
+
+/* How many more may start: of anybody, and of warming. */
+static void free_slots(const struct queue *q, int *all, int *warm)
+{
+	*all = q->slots;
+	*warm = q->warm_slots;
+	for (const struct queue_entry *e = q->first; e != NULL; e = e->next) {
+		*all -= e->running;
+		*warm -= e->running && !e->person;
+	}
 }
 
 static bool goes_before(
@@ -73,19 +91,16 @@ static bool goes_before(
 	return a->since_ms < b->since_ms;
 }
 
-struct queue_entry *queue_next(struct queue *q, int64_t now_ms)
+struct queue_entry *queue_next(struct queue *q)
 {
 	struct queue_entry *best = NULL;
 	struct load best_load = {0};
-	for (struct queue_entry *e = q->first; e != NULL; e = e->next) {
-		if (e->running)
+	int all, warm;
+	free_slots(q, &all, &warm);
+	for (struct queue_entry *e = q->first; e != NULL && all > 0; e = e->next) {
+		if (e->running || (!e->person && warm <= 0))
 			continue;
 		struct load l = load_for(q, e);
-		if (l.all >= q->slots || (!e->person && l.warm >= q->warm_slots))
-			continue;
-		/* After its pause a host is tried with one transfer. */
-		if (queue_host_closed(q, e->host, now_ms))
-			continue;
 		if (best == NULL || goes_before(e, &l, best, &best_load)) {
 			best = e;
 			best_load = l;
@@ -104,8 +119,8 @@ static size_t hash(const char *text)
 	return h;
 }
 
-/* The bucket of a network: its own among four places, or the one of them that is fullest, whose owner loses least by
- * it. */
+/* The bucket of a network: its own among four places, or the one of them that was used longest ago: that network is
+ * given its full share again, which is what it would have by now or soon. */
 static struct queue_bucket *bucket_of(struct queue *q, const char *network, int64_t now_ms)
 {
 	size_t start = hash(network) % (QUEUE_NETWORKS / 4) * 4;
@@ -158,9 +173,9 @@ static struct queue_breaker *breaker_of(struct queue *q, const char *host)
 
 void queue_host_good(struct queue *q, const char *host)
 {
-	struct queue_breaker *b = breaker_of(q, host);
-	b->failures = 0;
-	b->open_until_ms = 0;
+	for (size_t i = 0; i < QUEUE_HOSTS; i++)
+		if (strcmp(q->breakers[i].host, host) == 0)
+			q->breakers[i].failures = 0;
 }
 
 void queue_host_bad(struct queue *q, const char *host, int64_t now_ms)
@@ -172,20 +187,21 @@ void queue_host_bad(struct queue *q, const char *host, int64_t now_ms)
 		return;
 	for (int i = BREAKER_FAILURES; i < b->failures && pause < BREAKER_LAST_MS; i++)
 		pause *= 2;
-	b->open_until_ms = now_ms + (pause < BREAKER_LAST_MS ? pause : BREAKER_LAST_MS);
+	b->closed_until_ms = now_ms + (pause < BREAKER_LAST_MS ? pause : BREAKER_LAST_MS);
 }
 
-bool queue_host_closed(const struct queue *q, const char *host, int64_t now_ms)
+bool queue_host_ask(struct queue *q, const char *host, int64_t now_ms, int *retry_sec)
 {
 	for (size_t i = 0; i < QUEUE_HOSTS; i++) {
-		const struct queue_breaker *b = &q->breakers[i];
+		struct queue_breaker *b = &q->breakers[i];
 		if (strcmp(b->host, host) != 0 || b->failures < BREAKER_FAILURES)
 			continue;
-		if (now_ms < b->open_until_ms)
-			return true;
-		for (const struct queue_entry *e = q->first; e != NULL; e = e->next)
-			if (e->running && strcmp(e->host, host) == 0)
-				return true;
+		if (now_ms < b->closed_until_ms) {
+			*retry_sec = (int)((b->closed_until_ms - now_ms) / 1000) + 1;
+			return false;
+		}
+		/* This one is the trial; the others wait for its outcome. */
+		b->closed_until_ms = now_ms + BREAKER_TRIAL_MS;
 	}
-	return false;
+	return true;
 }

@@ -2,9 +2,9 @@
  *
  * People go before warming. Among people the client network with the fewest running transfers goes first, then the
  * upstream host with the fewest, then who waited longest; so neither one client nor one slow upstream holds all slots.
- * A host that failed several times in a row is left alone for a while and then tried with one transfer (a breaker). New
- * fetches are limited for each client network (a token bucket). Tables are of fixed size: a stranger cannot make them
- * grow. */
+ * Warming leaves a slot for people when there is more than one. A host that failed several times in a row is left alone
+ * for a while and then tried once (a breaker). New fetches are limited for each client network (a token bucket). Tables
+ * are of fixed size: a stranger cannot make them grow. */
 #ifndef PKGMIRROR_FETCH_QUEUE_H
 #define PKGMIRROR_FETCH_QUEUE_H
 
@@ -36,7 +36,7 @@ struct queue_bucket {
 struct queue_breaker {
 	char host[QUEUE_HOST_CAP];
 	int failures; /* in a row */
-	int64_t open_until_ms;
+	int64_t closed_until_ms;
 	int64_t used_ms;
 };
 
@@ -58,17 +58,19 @@ void queue_add(struct queue *q, struct queue_entry *e, int64_t now_ms);
 void queue_remove(struct queue *q, struct queue_entry *e);
 
 /* The entry that may run now, marked as running; NULL when there is none or no slot is free. */
-struct queue_entry *queue_next(struct queue *q, int64_t now_ms);
+struct queue_entry *queue_next(struct queue *q);
 
 /* Takes one token of a network. False when it has none; *retry_sec is then when it will have one. "-" has no limit. */
 bool queue_admit(struct queue *q, const char *network, int64_t now_ms, int *retry_sec)
     __attribute__((warn_unused_result));
 
-/* Tells the breaker how a transfer from a host ended. A 404 is a good end: the host answered. */
+/* Whether a job may turn to a host. False while the host is left alone; after that time true once, and again when the
+ * one that was let through has told how it went, or takes too long to tell. *retry_sec: when to ask again. */
+bool queue_host_ask(struct queue *q, const char *host, int64_t now_ms, int *retry_sec)
+    __attribute__((warn_unused_result));
+
+/* Tells the breaker how it went with a host: good when it answered (a 404 is an answer), bad when a job gave it up. */
 void queue_host_good(struct queue *q, const char *host);
 void queue_host_bad(struct queue *q, const char *host, int64_t now_ms);
-
-/* True while the host is left alone. */
-bool queue_host_closed(const struct queue *q, const char *host, int64_t now_ms);
 
 #endif

@@ -44,6 +44,7 @@ struct transfer_result {
 	bool again;         /* broken in a way that another try may mend */
 	struct fault fault; /* when not ok */
 	int status;         /* 0: there was no answer */
+	int64_t size;       /* of a 416: the size of the whole content; else -1 */
 	char effective_url[ROUTE_URL_CAP];
 	char remote_address[64];
 	char tls_issuer[TRANSFER_TEXT_CAP]; /* "" without TLS */
@@ -68,6 +69,9 @@ void transfer_pool_free(struct transfer_pool *pool);
 /* Begins a transfer; `events` and `arg` must live until `done` or transfer_cancel. NULL with FAULT_SYSTEM. */
 struct transfer *transfer_start(struct transfer_pool *pool, const struct transfer_wish *wish,
     const struct transfer_events *events, void *arg, struct fault *f) __attribute__((warn_unused_result));
+
+/* Lifts a limit of bandwidth: a person waits for it now. */
+void transfer_hurry(struct transfer *t);
 
 /* Ends a transfer without `done`. Not from within its events. */
 void transfer_cancel(struct transfer *t);

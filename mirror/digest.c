@@ -1,5 +1,6 @@
 /* digest: see digest.h. */
 #include "digest.h"
+#include "sha256.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -105,4 +106,34 @@ void digest_certificate(const char *pem, char out[DIGEST_SHA256_HEX_CAP])
 		sodium_bin2hex(out, DIGEST_SHA256_HEX_CAP, hash, sizeof hash);
 	X509_free(certificate);
 	BIO_free(bio);
+}
+
+struct sha256 {
+	EVP_MD_CTX *context;
+};
+
+struct sha256 *sha256_new(void)
+{
+	struct sha256 *h = malloc(sizeof *h);
+	if (h == NULL)
+		return NULL;
+	h->context = EVP_MD_CTX_new();
+	if (h->context == NULL) {
+		free(h);
+		return NULL;
+	}
+	EVP_DigestInit_ex(h->context, EVP_sha256(), NULL);
+	return h;
+}
+
+void sha256_add(struct sha256 *h, const void *data, size_t len)
+{
+	EVP_DigestUpdate(h->context, data, len);
+}
+
+void sha256_finish(struct sha256 *h, unsigned char out[SHA256_LEN])
+{
+	EVP_DigestFinal_ex(h->context, out, NULL);
+	EVP_MD_CTX_free(h->context);
+	free(h);
 }
