@@ -124,19 +124,24 @@ failed:
 	return NULL;
 }
 
-static void release(struct transfer *t)
+static void dispose(struct transfer *t)
 {
-	struct transfer **p = &t->pool->first;
-	while (*p != NULL && *p != t)
-		p = &(*p)->next;
-	if (*p != NULL)
-		*p = t->next;
 	if (t->easy != NULL) {
 		curl_multi_remove_handle(t->pool->multi, t->easy);
 		curl_easy_cleanup(t->easy);
 	}
 	curl_slist_free_all(t->headers);
 	free(t);
+}
+
+/* Takes a running transfer out of the pool, and frees it. */
+static void release(struct transfer *t)
+{
+	struct transfer **p = &t->pool->first;
+	while (*p != t)
+		p = &(*p)->next;
+	*p = t->next;
+	dispose(t);
 }
 
 void transfer_pool_free(struct transfer_pool *pool)
@@ -180,7 +185,7 @@ struct transfer *transfer_start(struct transfer_pool *pool, const struct transfe
 	t->easy = curl_easy_init();
 	if (t->easy == NULL) {
 		fault_errno(f, FAULT_SYSTEM, ENOMEM, "cannot start a transfer");
-		free(t);
+		dispose(t);
 		return NULL;
 	}
 	transfer_set_policy(t);
@@ -189,7 +194,7 @@ struct transfer *transfer_start(struct transfer_pool *pool, const struct transfe
 	curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
 	if (!begin_hop(t, f)) {
-		release(t);
+		dispose(t);
 		return NULL;
 	}
 	t->next = pool->first;
@@ -260,16 +265,22 @@ static bool stalls(struct transfer *t, int64_t now)
 	return true;
 }
 
-static void end_stalled(struct transfer_pool *pool)
+static struct transfer *find_stalled(const struct transfer_pool *pool)
 {
 	int64_t now = now_ms();
-	for (struct transfer *t = pool->first, *next; t != NULL; t = next) {
-		next = t->next;
-		if (!stalls(t, now) && !drips(t, now))
-			continue;
+	struct transfer *t = pool->first;
+	/* The analyser loses sight of the list's head when one is taken out of the middle. */
+	while (t != NULL && !stalls(t, now) && !drips(t, now)) // NOLINT(clang-analyzer-unix.Malloc)
+		t = t->next;
+	return t;
+}
+
+/* Looks from the start after each: its owner may have started or cancelled others. */
+static void end_stalled(struct transfer_pool *pool)
+{
+	for (struct transfer *t = find_stalled(pool); t != NULL; t = find_stalled(pool)) {
 		t->stalled = true;
 		finish(t, CURLE_OPERATION_TIMEDOUT);
-		next = pool->first; /* the owner may have started or cancelled others */
 	}
 }
 

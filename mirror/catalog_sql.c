@@ -52,6 +52,12 @@ static bool exec(struct catalog *c, const char *sql, struct fault *f)
 	return sqlite3_exec(c->db, sql, NULL, NULL, NULL) == SQLITE_OK || fail(c, "setting up", f);
 }
 
+/* Runs a statement before the handle is ready, when none may be kept prepared. */
+static bool set_up(struct catalog *c, enum sql_statement statement, struct fault *f)
+{
+	return exec(c, sql_statements[statement], f);
+}
+
 /* What a damaged or hostile file could make SQLite do is switched off. */
 static bool harden(struct catalog *c, enum catalog_mode mode, bool network_fs, struct fault *f)
 {
@@ -64,18 +70,18 @@ static bool harden(struct catalog *c, enum catalog_mode mode, bool network_fs, s
 	if (sqlite3_create_function_v2(c->db, "chain_hash", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
 	        NULL, sql_chain_hash, NULL, NULL, NULL) != SQLITE_OK)
 		return fail(c, "setting up", f);
-	if (!exec(c, "PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;", f))
+	if (!set_up(c, STATEMENT_SETUP_CHECKS, f) || !set_up(c, STATEMENT_SETUP_TEMPORARY, f))
 		return false;
 	if (mode == CATALOG_READ)
-		return exec(c, "PRAGMA query_only = ON;", f);
-	return exec(c, network_fs ? "PRAGMA journal_mode = TRUNCATE;" : "PRAGMA journal_mode = WAL;", f) &&
-	       exec(c, "PRAGMA synchronous = NORMAL;", f);
+		return set_up(c, STATEMENT_SETUP_READER, f);
+	return set_up(c, network_fs ? STATEMENT_SETUP_TRUNCATE : STATEMENT_SETUP_WAL, f) &&
+	       set_up(c, STATEMENT_SETUP_WRITER, f);
 }
 
-static bool pragma_int(struct catalog *c, const char *sql, int64_t *out, struct fault *f)
+static bool read_int(struct catalog *c, enum sql_statement statement, int64_t *out, struct fault *f)
 {
 	sqlite3_stmt *s = NULL;
-	bool ok = sqlite3_prepare_v2(c->db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW;
+	bool ok = sqlite3_prepare_v2(c->db, sql_statements[statement], -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW;
 	if (ok)
 		*out = sqlite3_column_int64(s, 0);
 	else
@@ -88,8 +94,8 @@ static bool pragma_int(struct catalog *c, const char *sql, int64_t *out, struct 
 static bool check(struct catalog *c, int64_t *version, struct fault *f)
 {
 	int64_t id = 0, tables = 0;
-	if (!pragma_int(c, "PRAGMA application_id", &id, f) || !pragma_int(c, "PRAGMA user_version", version, f) ||
-	    !pragma_int(c, "SELECT count(*) FROM sqlite_schema", &tables, f))
+	if (!read_int(c, STATEMENT_APPLICATION_ID, &id, f) || !read_int(c, STATEMENT_USER_VERSION, version, f) ||
+	    !read_int(c, STATEMENT_SCHEMA_COUNT, &tables, f))
 		return false;
 	if (tables > 0 && id != APPLICATION_ID)
 		return fault_set(f, FAULT_SYSTEM, "%s is not a catalogue of pkgmirror", c->file);
@@ -102,21 +108,18 @@ static bool check(struct catalog *c, int64_t *version, struct fault *f)
 /* Brings the schema up to date, all or nothing; another process may be doing the same. */
 static bool migrate(struct catalog *c, struct fault *f)
 {
-	char pragma[96];
 	int64_t version = 0;
-	if (!exec(c, "BEGIN IMMEDIATE;", f))
+	if (!set_up(c, STATEMENT_BEGIN, f))
 		return false;
 	if (!check(c, &version, f))
 		goto failed;
 	for (int64_t i = version; i < SQL_MIGRATIONS; i++)
 		if (!exec(c, sql_migrations[i], f))
 			goto failed;
-	snprintf(pragma, sizeof pragma, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;", APPLICATION_ID,
-	    SQL_MIGRATIONS);
-	if (exec(c, pragma, f))
+	if (set_up(c, STATEMENT_COMMIT, f))
 		return true;
 failed:
-	sqlite3_exec(c->db, "ROLLBACK;", NULL, NULL, NULL);
+	sqlite3_exec(c->db, sql_statements[STATEMENT_ROLLBACK], NULL, NULL, NULL);
 	return false;
 }
 

@@ -1,6 +1,9 @@
 -- The catalogue, version 1. The files are the truth; these tables describe them and say where every byte came from.
 -- Times are UTC seconds, digests lower-case hex, `path` is the URL path without its first slash.
 
+PRAGMA application_id = 1886087021;         -- "pkgm"; mirror/catalog_sql.c knows it
+PRAGMA user_version = 1;
+
 -- One row a stored file.
 CREATE TABLE entry (
     path        TEXT PRIMARY KEY,

@@ -1,5 +1,33 @@
 -- Every statement that the programs run, by name. build-aux/embed-sql.awk makes C constants of them.
 
+-- name: setup_checks
+PRAGMA cell_size_check = ON;
+
+-- name: setup_temporary
+PRAGMA temp_store = MEMORY;
+
+-- name: setup_reader
+PRAGMA query_only = ON;
+
+-- name: setup_wal
+PRAGMA journal_mode = WAL;
+
+-- name: setup_truncate
+-- On a network file system, where WAL does not work.
+PRAGMA journal_mode = TRUNCATE;
+
+-- name: setup_writer
+PRAGMA synchronous = NORMAL;
+
+-- name: application_id
+PRAGMA application_id;
+
+-- name: user_version
+PRAGMA user_version;
+
+-- name: schema_count
+SELECT count(*) FROM sqlite_schema;
+
 -- name: begin
 BEGIN IMMEDIATE;
 
