@@ -3,7 +3,7 @@
 #     awk -v out=h -f embed-sql.awk sql/schema.sql sql/statements.sql > sql_statements.h
 #     awk -v out=c -f embed-sql.awk sql/schema.sql sql/statements.sql > sql_statements.c
 #
-# statements.sql holds statements behind lines "-- name: entry_put", which become STATEMENT_ENTRY_PUT and sql_statements[]. Any other file is a
+# statements.sql and statements_TOPIC.sql hold statements behind lines "-- name: entry_put", which become STATEMENT_ENTRY_PUT and sql_statements[]. Any other file is a
 # whole: migrations in the order given. Numbers, not string literals: those have a limit of length. Comments do not come along. Run it with
 # LC_ALL=C.
 BEGIN {
@@ -18,11 +18,11 @@ function add(line,    i, n) {
 	}
 	body[current] = body[current] "10,"
 }
-FNR == 1 && FILENAME !~ /statements\.sql$/ {
+FNR == 1 && FILENAME !~ /statements[a-z_]*\.sql$/ {
 	current = "migration_" ++migrations
 	body[current] = ""
 }
-FNR == 1 && FILENAME ~ /statements\.sql$/ { current = "" }
+FNR == 1 && FILENAME ~ /statements[a-z_]*\.sql$/ { current = "" }
 /^-- name: / {
 	name[++count] = $3
 	current = "statement_" $3
