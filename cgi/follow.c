@@ -111,7 +111,7 @@ static bool answer_head(struct follower *w)
 	if (!w->rq->head || !may_speak(w))
 		return false;
 	if (send_head(w))
-		journal_hit(w->site->store, w->route->path, w->rq->source, 200, 0);
+		journal_hit(w->site, w->route->path, w->rq->source, 200, 0);
 	return true;
 }
 
@@ -140,7 +140,7 @@ static void finish(struct follower *w)
 	struct fault f = {0};
 	if (w->started) {
 		if (send_rest(w))
-			journal_hit(w->site->store, w->route->path, w->rq->source, 200, w->sent);
+			journal_hit(w->site, w->route->path, w->rq->source, 200, w->sent);
 		else
 			break_off(w, exchange_is_gone(w->x) ? "the client left" : "another file was published");
 		return;

@@ -24,6 +24,7 @@ struct exchange {
 	bool open; /* neither ended nor aborted */
 	bool gone;
 	bool aborted;
+	int status;
 };
 
 enum gateway_mode gateway_mode(void)
@@ -76,6 +77,7 @@ void exchange_free(struct exchange *x)
 bool exchange_begin(struct exchange *x, int fd)
 {
 	x->gone = x->aborted = false;
+	x->status = 0;
 	x->fastcgi.ipcFd = fd;
 	x->fastcgi.keepConnection = 1; /* else it would close ipcFd as the last request's */
 	x->open = FCGX_Accept_r(&x->fastcgi) == 0;
@@ -223,4 +225,14 @@ void exchange_abort(struct exchange *x)
 bool exchange_is_aborted(const struct exchange *x)
 {
 	return x->aborted;
+}
+
+void exchange_set_status(struct exchange *x, int status)
+{
+	x->status = status;
+}
+
+int exchange_status(const struct exchange *x)
+{
+	return x->status;
 }

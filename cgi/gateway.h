@@ -62,4 +62,8 @@ void exchange_abort(struct exchange *x);
 /* True when the last answer was broken off. */
 bool exchange_is_aborted(const struct exchange *x);
 
+/* Keeps the status of the answer for whoever counts answers; not looked at here. 0 until one is set. */
+void exchange_set_status(struct exchange *x, int status);
+int exchange_status(const struct exchange *x);
+
 #endif

@@ -11,9 +11,9 @@
 #ifndef PKGMIRROR_CGI_JOURNAL_H
 #define PKGMIRROR_CGI_JOURNAL_H
 
-#include "mirror/store.h"
+#include "cgi/site.h"
 
-/* Notes one answer. Never fails the caller. */
-void journal_hit(const struct store *store, const char *path, const char *source, int status, int64_t bytes);
+/* Notes one answer, and counts its bytes. Never fails the caller. */
+void journal_hit(const struct site *site, const char *path, const char *source, int status, int64_t bytes);
 
 #endif

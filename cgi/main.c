@@ -205,6 +205,7 @@ int main(int argc, char **argv)
 	struct fault f = {0};
 	struct config *config = NULL;
 	struct store *store = NULL;
+	struct counters *counters = NULL;
 	int status = EXIT_SUCCESS;
 
 	if (mode != GATEWAY_CGI && !parse_options(argc, argv, &o, &status))
@@ -216,6 +217,9 @@ int main(int argc, char **argv)
 		status = check_config(config);
 	} else if (config == NULL || (store = open_store(config, mode, &f)) == NULL) {
 		status = mode == GATEWAY_CGI ? refuse_cgi(&f) : complain(&f);
+	} else if ((counters = counters_open(store)) == NULL) {
+		fault_errno(&f, FAULT_SYSTEM, ENOMEM, "cannot count");
+		status = mode == GATEWAY_CGI ? refuse_cgi(&f) : complain(&f);
 	} else if (mode == GATEWAY_NEITHER && o.socket == NULL) {
 		fault_set(
 		    &f, FAULT_CONFIG, "standard input is no listening socket and this is no CGI request; see --help");
@@ -223,8 +227,10 @@ int main(int argc, char **argv)
 	} else {
 		site.config = config;
 		site.store = store;
+		site.counters = counters;
 		status = mode == GATEWAY_CGI ? run_cgi(&site) : run_fastcgi(&site, &o, mode == GATEWAY_FASTCGI);
 	}
+	counters_close(counters);
 	store_close(store);
 	config_free(config);
 	return status;

@@ -8,13 +8,18 @@
 
 void page_file(struct site *site, struct exchange *x, const struct request *rq, const struct route *route)
 {
+	const enum counters_kind kind = pages_kind(route->kind);
 	struct fault f = {0};
-	if (published_answer(site, x, rq, route, &f))
+	if (published_answer(site, x, rq, route, &f)) {
+		counters_add(&site->counters->hits[kind], 1);
 		return;
-	if (f.class != FAULT_ABSENT)
+	}
+	if (f.class != FAULT_ABSENT) {
 		respond_fault(x, &f, 0, route->path, rq->head);
-	else if (site->config->maintenance)
+	} else if (site->config->maintenance) {
 		serve_maintenance(x, rq);
-	else
+	} else {
+		counters_add(&site->counters->misses[kind], 1);
 		follow_file(site, x, rq, route);
+	}
 }

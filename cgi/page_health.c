@@ -10,23 +10,11 @@
 
 enum { BODY_CAP = 256 };
 
-/* Seconds since the index was last known to be fresh; -1 when there is none. */
-static int64_t index_age(const struct site *site)
-{
-	struct store_document d;
-	int fd = store_document_open(site->store, "index.json", &d, NULL);
-	if (fd < 0)
-		return -1;
-	close(fd);
-	int64_t age = time(NULL) - d.checked_at;
-	return age > 0 ? age : 0;
-}
-
 void page_health(struct site *site, struct exchange *x, const struct request *rq, const struct route *route)
 {
 	char body[BODY_CAP], age_text[24] = "null";
 	const bool ready = faccessat(store_fd(site->store), ".", R_OK | X_OK, AT_EACCESS) == 0;
-	const int64_t age = index_age(site);
+	const int64_t age = store_document_age(site->store, "index.json", time(NULL));
 	struct response r = {.status = ready ? 200 : 503,
 	    .type = "application/json",
 	    .cache_control = "no-store",

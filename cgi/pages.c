@@ -4,14 +4,16 @@
 static const struct {
 	pages_answer *answer;
 	bool always;
+	enum counters_kind kind;
 } PAGES[] = {
-    [ROUTE_LANDING] = {page_landing, false},
-    [ROUTE_INDEX] = {page_index, false},
-    [ROUTE_MIRRORS] = {page_index, false},
-    [ROUTE_TOOLCHAIN] = {page_file, true},
-    [ROUTE_PACKAGE] = {page_file, true},
-    [ROUTE_ARTIFACT] = {page_file, true},
-    [ROUTE_HEALTH] = {page_health, true},
+    [ROUTE_LANDING] = {page_landing, false, COUNTERS_PAGE},
+    [ROUTE_INDEX] = {page_index, false, COUNTERS_INDEX},
+    [ROUTE_MIRRORS] = {page_index, false, COUNTERS_INDEX},
+    [ROUTE_TOOLCHAIN] = {page_file, true, COUNTERS_TOOLCHAIN},
+    [ROUTE_PACKAGE] = {page_file, true, COUNTERS_PACKAGE},
+    [ROUTE_ARTIFACT] = {page_file, true, COUNTERS_ARTIFACT},
+    [ROUTE_METRICS] = {page_metrics, true, COUNTERS_PAGE},
+    [ROUTE_HEALTH] = {page_health, true, COUNTERS_PAGE},
 };
 
 pages_answer *pages_find(enum route_kind kind, bool *always)
@@ -20,4 +22,16 @@ pages_answer *pages_find(enum route_kind kind, bool *always)
 		return NULL;
 	*always = PAGES[kind].always;
 	return PAGES[kind].answer;
+}
+
+enum counters_kind pages_kind(enum route_kind kind)
+{
+	bool known = (unsigned)kind < sizeof PAGES / sizeof PAGES[0] && PAGES[kind].answer != NULL;
+	return known ? PAGES[kind].kind : COUNTERS_NONE;
+}
+
+bool pages_may_read_status(const struct site *site, const struct request *rq, struct fault *f)
+{
+	return site->config->status_open || rq->local ||
+	       fault_set(f, FAULT_ABSENT, "this page is for the mirror's own machine (status_access)");
 }

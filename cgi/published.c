@@ -36,6 +36,7 @@ static bool send_redirect(const struct site *site, struct exchange *x, const cha
 	char location[LOCATION_CAP];
 	int n = snprintf(
 	    location, sizeof location, "Location: %s/%s?" REQUEST_HANDED_OFF "\r\n\r\n", site->config->mount, path);
+	exchange_set_status(x, 200);
 	return n > 0 && (size_t)n < sizeof location && exchange_send(x, location, (size_t)n);
 }
 
@@ -86,7 +87,7 @@ bool published_answer(
 	if (bytes < 0)
 		exchange_abort(x);
 	else if (status != 416)
-		journal_hit(site->store, route->path, rq->source, status, bytes);
+		journal_hit(site, route->path, rq->source, status, bytes);
 	if (fd >= 0)
 		close(fd);
 	return true;

@@ -152,6 +152,7 @@ bool request_read(const struct request_raw *raw, const char *mount, struct reque
 	    .if_range = raw->if_range,
 	    .range = raw->range};
 	netaddr_network(raw->address ? raw->address : "", out->network);
+	out->local = netaddr_is_loopback(raw->address ? raw->address : "");
 	if (raw->method == NULL || raw->target == NULL || raw->target[0] == '\0')
 		return fault_set(f, FAULT_CLIENT, "a request without method or target");
 	out->head = strcmp(raw->method, "HEAD") == 0;

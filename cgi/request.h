@@ -26,6 +26,7 @@ struct request {
 	size_t path_len;
 	char source[WIRE_SOURCE_CAP]; /* the query parameter `source`, or "-" */
 	char network[NETADDR_TEXT_CAP];
+	bool local;      /* comes from this machine, as the web server tells */
 	bool handed_off; /* this mirror sent the web server here: see REQUEST_HANDED_OFF */
 	const char *if_none_match, *if_modified_since, *if_range, *range; /* borrowed; NULL: none */
 };

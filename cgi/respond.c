@@ -83,6 +83,7 @@ bool respond_head(struct exchange *x, const struct response *r)
 {
 	char memory[HEAD_CAP];
 	struct buffer b;
+	exchange_set_status(x, r->status);
 	buffer_over(&b, memory, sizeof memory);
 	buffer_format(&b, "Status: %d %s\r\n", r->status, reason_of(r->status));
 	add_content(&b, r);

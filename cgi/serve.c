@@ -26,6 +26,15 @@ void serve_maintenance(struct exchange *x, const struct request *rq)
 	respond_refusal(x, &f, MAINTENANCE_RETRY_SEC, rq->head);
 }
 
+static void count(struct site *site, enum counters_kind kind, const struct exchange *x)
+{
+	/* One that left before it had a status was not answered. */
+	if (exchange_status(x) != 0)
+		counters_answer(site->counters, kind, exchange_status(x));
+	if (exchange_is_aborted(x))
+		counters_add(&site->counters->cut, 1);
+}
+
 void serve_exchange(struct site *site, struct exchange *x)
 {
 	struct request rq;
@@ -50,4 +59,5 @@ void serve_exchange(struct site *site, struct exchange *x)
 		exchange_abort(x);
 	else
 		exchange_end(x);
+	count(site, answer != NULL ? pages_kind(route.kind) : COUNTERS_NONE, x);
 }

@@ -3,6 +3,7 @@
 #define PKGMIRROR_CGI_SITE_H
 
 #include "mirror/config.h"
+#include "mirror/counters.h"
 #include "mirror/store.h"
 
 #include <stdatomic.h>
@@ -10,6 +11,7 @@
 struct site {
 	const struct config *config;
 	const struct store *store;
+	struct counters *counters;        /* shared with the other processes of this state_dir */
 	int waiting_max;                  /* how many threads may wait for the fetch service at once */
 	atomic_int waiting;               /* how many do */
 	atomic_int_least64_t asked_again; /* UTC seconds: when a refresh was last asked for */

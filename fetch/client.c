@@ -251,3 +251,8 @@ bool clients_any(const struct clients *c)
 {
 	return c->first != NULL;
 }
+
+size_t clients_count(const struct clients *c)
+{
+	return c->count;
+}

@@ -28,4 +28,7 @@ void clients_turn(struct clients *all, const struct transfer_wait *waits, size_t
 
 bool clients_any(const struct clients *c);
 
+/* How many connections there are. */
+size_t clients_count(const struct clients *c);
+
 #endif

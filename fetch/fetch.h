@@ -6,6 +6,7 @@
 #include "fetch/transfer.h"
 #include "mirror/catalog.h"
 #include "mirror/config.h"
+#include "mirror/counters.h"
 #include "mirror/store.h"
 
 struct job;
@@ -22,6 +23,7 @@ enum { FETCH_REFUSED = 64 };
 struct fetch {
 	const struct config *config;
 	const struct store *store;
+	struct counters *counters;
 	struct catalog *catalog; /* NULL when it cannot be used: downloads go on without it */
 	struct transfer_pool *pool;
 	struct queue queue;

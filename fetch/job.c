@@ -270,6 +270,7 @@ void job_join(struct fetch *x, const struct route *route, const struct job_ask *
 static void start(struct job *j)
 {
 	struct fault f;
+	j->begun_ms = fetch_now_ms();
 	if (store_stat_public(j->fetch->store, j->route.path, NULL)) {
 		job_end(j, NULL, 0);
 	} else if (find_unlinked(j)) {
@@ -392,6 +393,18 @@ int job_turn(struct fetch *x)
 	}
 	forget_ended(x);
 	return wait;
+}
+
+void job_gauge(const struct fetch *x)
+{
+	uint64_t queued = 0, leases = 0;
+	for (const struct job *j = x->jobs; j != NULL; j = j->next) {
+		queued += j->phase == JOB_QUEUED;
+		leases += j->phase > JOB_LEASE && j->phase < JOB_ENDED;
+	}
+	counters_set(&x->counters->gauges[COUNTERS_QUEUED], queued);
+	counters_set(&x->counters->gauges[COUNTERS_LEASES], leases);
+	counters_set(&x->counters->gauges[COUNTERS_RUNNING], transfer_running(x->pool));
 }
 
 bool job_any(const struct fetch *x)

@@ -36,6 +36,9 @@ void job_leave(struct job_listener *listener);
  * listeners what grew. Returns in how many milliseconds it wants to be called again at the latest. */
 int job_turn(struct fetch *x);
 
+/* Notes what is in hand, for the metrics. */
+void job_gauge(const struct fetch *x);
+
 /* True when there is any. */
 bool job_any(const struct fetch *x);
 

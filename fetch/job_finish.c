@@ -159,6 +159,7 @@ static void publish(struct job *j, const struct digest_result *d, const struct v
 	}
 	if (j->fetch->catalog != NULL && !catalog_fetch_forget(j->fetch->catalog, j->route.path, &f))
 		fetch_catalog_fault(&f, j->route.path);
+	counters_published(j->fetch->counters, d->bytes, fetch_now_ms() - j->begun_ms);
 	log_event(LOG_INFO_LEVEL, "published", "path", j->route.path, "bytes", log_int(d->bytes).text, "verdict",
 	    v->verdict, "sha256", d->sha256_hex, "url", j->recovering ? "" : j->source.url, NULL);
 	complete_version(j);
@@ -287,6 +288,7 @@ void job_fail(struct job *j)
 	    !catalog_fetch_failed(j->fetch->catalog, j->route.path, j->source.url, why.class, why.text, now,
 	        absent && j->listed.url[0] == '\0' ? now + ABSENT_SEC : 0, &f))
 		fetch_catalog_fault(&f, j->route.path);
+	counters_add(&j->fetch->counters->fetches[why.class], 1);
 	log_fault(&why, "fetch", "path", j->route.path, NULL);
 	job_end(j, &why, absent ? 0 : FAILED_RETRY_SEC);
 }

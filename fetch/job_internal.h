@@ -24,6 +24,7 @@ struct job {
 	bool unlimited;
 	enum job_phase phase;
 	struct job_listener *listeners;
+	int64_t begun_ms; /* when it was let through to its upstreams */
 	int64_t phase_ms; /* when the phase began, or when the pause ends */
 
 	struct store_lease lease;

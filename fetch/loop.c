@@ -68,6 +68,8 @@ int loop_run(struct fetch *x, struct loop_options *o)
 	while (!leaving) {
 		sweep(x, &next_sweep);
 		int timeout = job_turn(x);
+		job_gauge(x);
+		counters_set(&x->counters->gauges[COUNTERS_CLIENTS], clients_count(clients));
 		waits[0] = (struct transfer_wait){.fd = o->listener, .read = clients_can_accept(clients)};
 		waits[1] = (struct transfer_wait){.fd = o->signal_fd, .read = true};
 		size_t n = clients_wait(clients, waits + FIXED_WAITS, CLIENTS_MAX);

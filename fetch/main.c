@@ -6,6 +6,7 @@
 #include "mirror/log.h"
 #include "mirror/service.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -169,12 +170,19 @@ int main(int argc, char **argv)
 	signal_fd = open_signals();
 	x.config = c;
 	x.store = store;
+	x.counters = counters_open(store);
+	if (x.counters == NULL) {
+		fault_errno(&f, FAULT_SYSTEM, ENOMEM, "cannot count");
+		status = failed(&f, "start", EXIT_FAILURE);
+		goto out;
+	}
 	status = serve(c, &x, signal_fd, options.stay);
 out:
 	if (signal_fd >= 0)
 		close(signal_fd);
 	if (claim >= 0)
 		close(claim);
+	counters_close(x.counters);
 	store_close(store);
 	config_free(c);
 	return status;

@@ -77,6 +77,7 @@ struct config {
 	char *ca_file;
 	bool allow_private_upstreams;
 	bool allow_http_upstreams;
+	bool status_open; /* who may read /-/status and /-/metrics: anybody, else this machine alone */
 	struct config_toolchains toolchains;
 	struct config_rule *rules;
 	size_t rule_count;

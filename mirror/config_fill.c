@@ -27,8 +27,9 @@ static bool fill_base(const struct reader *r, struct config *c)
 static bool fill_root(const struct reader *r, struct config *c)
 {
 	static const char *const offloads[] = {"none", "x-sendfile", "x-accel-redirect", "local-redirect", NULL};
+	static const char *const access[] = {"local", "open", NULL};
 	struct reason why = {0};
-	int offload = 0;
+	int offload = 0, open = 0;
 	if (!fill_base(r, c) || !value_string(r, "state_dir", &c->state_dir))
 		return false;
 	if (!config_check_state_dir(c->state_dir, &why))
@@ -43,8 +44,10 @@ static bool fill_root(const struct reader *r, struct config *c)
 	    !value_bool(r, "offline", &c->offline) || !value_bool(r, "verify_before_send", &c->verify_before_send) ||
 	    !value_size(r, "max_file_size", 1, &c->max_file_bytes) || !value_string(r, "ca_file", &c->ca_file) ||
 	    !value_bool(r, "allow_private_upstreams", &c->allow_private_upstreams) ||
-	    !value_bool(r, "allow_http_upstreams", &c->allow_http_upstreams))
+	    !value_bool(r, "allow_http_upstreams", &c->allow_http_upstreams) ||
+	    !value_word(r, "status_access", access, &open))
 		return false;
+	c->status_open = open != 0;
 	return config_check_file(c->ca_file, true, &why) || value_wrong(r, "ca_file", &why);
 }
 

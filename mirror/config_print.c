@@ -86,6 +86,7 @@ static void print_root(const struct config *c, FILE *out)
 	print_text(out, "", "ca_file", c->ca_file);
 	print_bool(out, "", "allow_private_upstreams", c->allow_private_upstreams);
 	print_bool(out, "", "allow_http_upstreams", c->allow_http_upstreams);
+	print_text(out, "", "status_access", c->status_open ? "open" : "local");
 }
 
 static void print_toolchains(const struct config_toolchains *t, FILE *out)

@@ -130,3 +130,14 @@ void netaddr_network(const char *text, char out[NETADDR_TEXT_CAP])
 			snprintf(out, NETADDR_TEXT_CAP, "%s/64", network);
 	}
 }
+
+bool netaddr_is_loopback(const char *text)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+	if (inet_pton(AF_INET, text, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == 127;
+	if (inet_pton(AF_INET6, text, &v6) != 1)
+		return false;
+	return in_range6(v6.s6_addr, &MAPPED) ? v6.s6_addr[12] == 127 : IN6_IS_ADDR_LOOPBACK(&v6);
+}

@@ -15,6 +15,9 @@ enum { NETADDR_TEXT_CAP = 64 };
  * by its first 64 bits ("2001:db8:1:2::/64"). "-" when text is no address. Writes a NUL-terminated text. */
 void netaddr_network(const char *text, char out[NETADDR_TEXT_CAP]);
 
+/* True when text is a loopback address: 127.0.0.0/8, ::1, or the former embedded in IPv6. */
+bool netaddr_is_loopback(const char *text);
+
 /* True when an upstream connection may go there: a global unicast address. False for loopback, private, link-local,
  * shared, multicast, documentation, reserved and unspecified ranges, for IPv4 embedded in IPv6 (mapped, NAT64, 6to4)
  * that is one of them, and for families other than IPv4 and IPv6. */

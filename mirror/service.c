@@ -237,6 +237,16 @@ int service_connect(const struct config *c, const struct store *store, struct fa
 	return fd;
 }
 
+bool service_is_running(const struct store *store)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = BYTE_SERVICE, .l_len = 1};
+	int fd = openat(store_fd(store), "run/fetch.lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	bool held = fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	if (fd >= 0)
+		close(fd);
+	return held;
+}
+
 int service_claim(const struct store *store, struct fault *f)
 {
 	int fd = open_lock(store);

@@ -20,6 +20,9 @@ int service_connect(const struct config *c, const struct store *store, struct fa
 /* Connects only when somebody listens; -1 otherwise, without a fault. */
 int service_connect_running(const struct config *c) __attribute__((warn_unused_result));
 
+/* True while a service holds its claim on this state_dir. */
+bool service_is_running(const struct store *store);
+
 /* The service's side. Takes byte 1 of run/fetch.lock for the life of the process. Returns the descriptor to keep open,
  * -1 with FAULT_BUSY when another service lives, FAULT_SYSTEM otherwise. */
 int service_claim(const struct store *store, struct fault *f) __attribute__((warn_unused_result));

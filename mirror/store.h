@@ -104,6 +104,9 @@ struct store_document {
 int store_document_open(const struct store *s, const char *name, struct store_document *out, struct fault *f)
     __attribute__((warn_unused_result));
 
+/* Seconds since document NAME was last known to be fresh, 0 for a clock that went back; -1 when it was never built. */
+int64_t store_document_age(const struct store *s, const char *name, int64_t now);
+
 /* Writes document NAME with the len bytes (written, fsynced, renamed), named by `digest` ([0-9a-f]{1,39}), checked at
  * `now`, and removes the file that it replaces. When the digest is that of the present one only the time is noted.
  * FAULT_SYSTEM or FAULT_FULL: the older one stays. */

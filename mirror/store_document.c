@@ -50,6 +50,16 @@ int store_document_open(const struct store *s, const char *name, struct store_do
 	return -1;
 }
 
+int64_t store_document_age(const struct store *s, const char *name, int64_t now)
+{
+	struct store_document d;
+	int fd = store_document_open(s, name, &d, NULL);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return now > d.checked_at ? now - d.checked_at : 0;
+}
+
 void store_document_touch(const struct store *s, const char *name, int64_t now)
 {
 	char link[STORE_PATH_CAP];

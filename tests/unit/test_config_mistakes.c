@@ -76,6 +76,7 @@ static const struct {
     {"max_fetches = 0x10\n", "t.conf:2: max_fetches: not a number from 1 to 256"},
     {"max_fetches = \"\"\n", "t.conf:2: max_fetches: not a number from 1 to 256"},
     {"miss_limit = -1\n", "t.conf:2: miss_limit: not a number from 0 to 1000000"},
+    {"status_access = everybody\n", "t.conf:2: status_access: \"everybody\" is none of local, open"},
     {"maintenance = maybe\n", "t.conf:2: maintenance: neither true nor false"},
     {"fetch_linger = 1w\n",
         "t.conf:2: fetch_linger: not a time from 0s to 86400s, such as \"30s\", \"15m\", \"2h\" or \"1d\""},

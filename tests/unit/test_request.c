@@ -203,6 +203,23 @@ static void hand_off_mark_is_seen_in_either_query(void **state)
 	assert_true(rq.handed_off);
 }
 
+static void local_is_what_comes_from_a_loopback_address(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *address;
+		bool local;
+	} cases[] = {{"127.0.0.1", true}, {"127.255.0.9", true}, {"::1", true}, {"::ffff:127.0.0.1", true},
+	    {"128.0.0.1", false}, {"10.0.0.1", false}, {"::2", false}, {"::ffff:10.0.0.1", false}, {"localhost", false},
+	    {"", false}, {NULL, false}};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const struct request_raw raw = {.method = "GET", .target = "/", .address = cases[i].address};
+		struct request rq;
+		assert_true(request_read(&raw, "", &rq, NULL));
+		assert_int_equal(rq.local, cases[i].local);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +233,7 @@ int main(void)
 	    cmocka_unit_test(request_without_target_is_a_client_fault),
 	    cmocka_unit_test(source_is_a_word_or_a_dash),
 	    cmocka_unit_test(hand_off_mark_is_seen_in_either_query),
+	    cmocka_unit_test(local_is_what_comes_from_a_loopback_address),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
