@@ -1,7 +1,7 @@
 /* archive: see archive.h. */
 #include "archive.h"
 
-#include <archive.h>
+#include <archive.h> // NOLINT(readability-duplicate-include): the library's header has the name of ours
 #include <archive_entry.h>
 
 #include <errno.h>

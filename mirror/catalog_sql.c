@@ -81,7 +81,8 @@ static bool harden(struct catalog *c, enum catalog_mode mode, bool network_fs, s
 static bool read_int(struct catalog *c, enum sql_statement statement, int64_t *out, struct fault *f)
 {
 	sqlite3_stmt *s = NULL;
-	bool ok = sqlite3_prepare_v2(c->db, sql_statements[statement], -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW;
+	bool ok = sqlite3_prepare_v2(c->db, sql_statements[statement], -1, &s, NULL) == SQLITE_OK &&
+	          sqlite3_step(s) == SQLITE_ROW;
 	if (ok)
 		*out = sqlite3_column_int64(s, 0);
 	else

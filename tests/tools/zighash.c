@@ -1,5 +1,5 @@
-/* zighash: prints, for each archive named, what the rooms archive and zighash say of it: NAME<TAB>HASH<TAB>MULTIHASH<TAB>REASON. For the
- * tests that compare with the real zig. */
+/* zighash: prints, for each archive named, what the rooms archive and zighash say of it:
+ * NAME<TAB>HASH<TAB>MULTIHASH<TAB>REASON. For the tests that compare with the real zig. */
 #include "mirror/archive.h"
 #include "mirror/zighash.h"
 
