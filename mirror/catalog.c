@@ -9,8 +9,8 @@ enum { FETCH_ROWS_MAX = 10000, FETCH_KEPT_SEC = 7 * 24 * 3600 };
 
 static bool put_entry(struct catalog *c, const struct catalog_entry *e, struct fault *f)
 {
-	return catalog_run(c, STATEMENT_ENTRY_PUT, f, "ttttitttti", e->path, e->kind, e->class, e->version, e->size,
-	    e->sha256, e->blake2b, e->zig_hash, e->verdict, e->stored_at);
+	return catalog_run(c, STATEMENT_ENTRY_PUT, f, "ttttittttti", e->path, e->kind, e->class, e->version, e->size,
+	    e->sha256, e->blake2b, e->zig_hash, e->zig_multihash, e->verdict, e->stored_at);
 }
 
 static bool add_provenance(struct catalog *c, const struct catalog_provenance *p, struct fault *f)
@@ -40,15 +40,6 @@ bool catalog_entry_remove(struct catalog *c, const char *path, struct fault *f)
 static void copy(char *out, size_t cap, const char *text)
 {
 	snprintf(out, cap, "%s", text != NULL ? text : "");
-}
-
-bool catalog_first_content(struct catalog *c, const char *path, char *out, size_t cap, struct fault *f)
-{
-	struct catalog_query *q = catalog_query(c, STATEMENT_PROVENANCE_FIRST_CONTENT, f, "t", path);
-	int row = q != NULL ? catalog_next(q, f) : -1;
-	copy(out, cap, row > 0 ? catalog_text(q, 0) : NULL);
-	catalog_end(q);
-	return row >= 0;
 }
 
 bool catalog_fetch_started(struct catalog *c, const char *path, const char *url, const char *etag,

@@ -36,7 +36,8 @@ struct catalog_entry {
 	const char *version; /* of a toolchain or artifact, the ref of a package */
 	int64_t size;
 	const char *sha256, *blake2b; /* lower-case hex */
-	const char *zig_hash;         /* NULL: not a Zig package, or not known */
+	const char *zig_hash;         /* "name-version-…"; NULL: not a Zig package, or none */
+	const char *zig_multihash;    /* "1220…", the older form; NULL likewise */
 	const char *verdict;          /* signed | digest | pinned | tls */
 	int64_t stored_at;
 };
@@ -124,10 +125,6 @@ struct catalog_source {
 
 /* Reads the row of a document ("index", "nominated", "mirrors"). FAULT_ABSENT when it was never fetched nor tried. */
 bool catalog_source_get(struct catalog *c, const char *name, struct catalog_source *out, struct fault *f)
-    __attribute__((warn_unused_result));
-
-/* The content that a path was first published with, for trust on first use: "" when it never was. */
-bool catalog_first_content(struct catalog *c, const char *path, char *out, size_t cap, struct fault *f)
     __attribute__((warn_unused_result));
 
 /* Notes a success without an import (a 304, or a document that is no index): failures 0, fetched_at now. An empty

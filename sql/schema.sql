@@ -14,6 +14,7 @@ CREATE TABLE entry (
     sha256      TEXT NOT NULL CHECK (length(sha256) = 64 AND sha256 NOT GLOB '*[^0-9a-f]*'),
     blake2b     TEXT NOT NULL CHECK (length(blake2b) = 128 AND blake2b NOT GLOB '*[^0-9a-f]*'),
     zig_hash    TEXT,                       -- what zig fetch prints for a package
+    zig_multihash TEXT,                     -- what it printed before Zig 0.14: 1220 and a SHA-256
     verdict     TEXT NOT NULL CHECK (verdict IN ('signed', 'digest', 'pinned', 'tls')),
     stored_at   INTEGER NOT NULL,
     last_hit_at INTEGER,
@@ -41,7 +42,7 @@ CREATE TABLE provenance (
     key_id          TEXT,
     trusted_comment TEXT,
     verdict         TEXT NOT NULL CHECK (verdict IN ('signed', 'digest', 'pinned', 'tls', 'changed', 'bad')),
-    reason          TEXT,                   -- of a refusal
+    reason          TEXT,                   -- of a refusal, or who accepted a changed content
     previous        TEXT NOT NULL,          -- hash of the row before; '' in the first
     hash            TEXT NOT NULL
 ) STRICT;
@@ -50,6 +51,21 @@ CREATE TRIGGER provenance_no_update BEFORE UPDATE ON provenance
 BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER provenance_no_delete BEFORE DELETE ON provenance
 BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
+
+CREATE INDEX provenance_changed ON provenance (path, id) WHERE verdict = 'changed';
+
+-- What was refused since its content is another than what its path is known by, and nothing was published or accepted after it: for
+-- an operator to judge.
+CREATE VIEW changed AS
+SELECT p.path, p.content, (
+        SELECT k.content FROM provenance k
+        WHERE k.path = p.path AND k.content IS NOT NULL AND k.verdict NOT IN ('changed', 'bad')
+        ORDER BY k.id DESC LIMIT 1) AS known,
+    p.sha256, p.requested_url, p.bytes, p.finished_at
+FROM provenance p
+WHERE p.verdict = 'changed' AND NOT EXISTS (
+    SELECT 1 FROM provenance n
+    WHERE n.path = p.path AND n.id > p.id AND n.verdict <> 'bad');
 
 -- What is being fetched, what can be resumed, what failed lately and until when that is remembered.
 CREATE TABLE fetch (

@@ -39,11 +39,11 @@ ROLLBACK;
 
 -- name: entry_put
 -- Inserts an entry; a file that came again keeps its hits.
-INSERT INTO entry (path, kind, class, version, size, sha256, blake2b, zig_hash, verdict, stored_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+INSERT INTO entry (path, kind, class, version, size, sha256, blake2b, zig_hash, zig_multihash, verdict, stored_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
 ON CONFLICT (path) DO UPDATE SET kind = excluded.kind, class = excluded.class, version = excluded.version,
     size = excluded.size, sha256 = excluded.sha256, blake2b = excluded.blake2b, zig_hash = excluded.zig_hash,
-    verdict = excluded.verdict, stored_at = excluded.stored_at;
+    zig_multihash = excluded.zig_multihash, verdict = excluded.verdict, stored_at = excluded.stored_at;
 
 -- name: entry_remove
 DELETE FROM entry WHERE path = ?1;
@@ -55,11 +55,6 @@ INSERT INTO provenance (path, requested_url, effective_url, remote_address, tls_
 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, previous,
     chain_hash(previous, json_array(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18))
 FROM (SELECT coalesce((SELECT hash FROM provenance ORDER BY id DESC LIMIT 1), '') AS previous);
-
--- name: provenance_first_content
--- The content that a path was first published with.
-SELECT content FROM provenance
-WHERE path = ?1 AND content IS NOT NULL AND verdict NOT IN ('changed', 'bad') ORDER BY id LIMIT 1;
 
 -- name: fetch_started
 INSERT INTO fetch (path, url, etag, last_modified, size, state, started_at, updated_at)
