@@ -2,8 +2,7 @@
 #
 #     awk -f embed-www.awk www/landing.html … > www_files.c
 #
-# A file "landing.html" becomes `const char www_landing_html[]` and `const size_t www_landing_html_len`, declared in
-# cgi/www.h. Numbers, not string literals: those have a limit of length. Text only: the last line gets its newline. Run it
+# The files become rows of www_files, which cgi/www.h declares. Numbers, not string literals: those have a limit of length. Text only: the last line gets its newline. Run it
 # with LC_ALL=C, so that a character is a byte.
 BEGIN {
 	for (i = 1; i < 256; i++)
@@ -13,15 +12,17 @@ BEGIN {
 }
 function finish() {
 	if (name != "")
-		printf "0};\nconst size_t %s_len = sizeof %s - 1;\n", name, name
+		print "0};"
 }
 FNR == 1 {
 	finish()
 	name = FILENAME
 	sub(/^.*\//, "", name)
+	files[++count] = name
 	gsub(/[^A-Za-z0-9]/, "_", name)
 	name = "www_" name
-	printf "\nconst char %s[] = {\n", name
+	arrays[count] = name
+	printf "\nstatic const char %s[] = {\n", name
 }
 {
 	line = ""
@@ -32,4 +33,10 @@ FNR == 1 {
 	}
 	print line "10,"
 }
-END { finish() }
+END {
+	finish()
+	print "\nconst struct www_file www_files[] = {"
+	for (i = 1; i <= count; i++)
+		printf "\t{\"%s\", %s, sizeof %s - 1},\n", files[i], arrays[i], arrays[i]
+	printf "};\nconst size_t www_files_count = %d;\n", count
+}

@@ -12,6 +12,8 @@ static const struct {
     [ROUTE_TOOLCHAIN] = {page_file, true, COUNTERS_TOOLCHAIN},
     [ROUTE_PACKAGE] = {page_file, true, COUNTERS_PACKAGE},
     [ROUTE_ARTIFACT] = {page_file, true, COUNTERS_ARTIFACT},
+    [ROUTE_STATUS] = {page_status, true, COUNTERS_PAGE},
+    [ROUTE_LOGO] = {page_logo, true, COUNTERS_PAGE},
     [ROUTE_METRICS] = {page_metrics, true, COUNTERS_PAGE},
     [ROUTE_HEALTH] = {page_health, true, COUNTERS_PAGE},
 };

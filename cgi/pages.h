@@ -13,6 +13,8 @@ typedef void pages_answer(struct site *site, struct exchange *x, const struct re
 pages_answer page_file;    /* a file of the store: toolchain, package, artifact */
 pages_answer page_index;   /* index.json and community-mirrors.txt */
 pages_answer page_landing; /* the mirror's front page */
+pages_answer page_logo;    /* the operator's picture */
+pages_answer page_status;  /* what there is and what goes on, for people */
 pages_answer page_metrics; /* numbers for a monitoring system */
 pages_answer page_health;  /* whether this mirror lives and is ready */
 

@@ -4,7 +4,13 @@
 
 #include <stddef.h>
 
-extern const char www_landing_html[];
-extern const size_t www_landing_html_len;
+struct www_file {
+	const char *name; /* "landing.html" */
+	const char *data; /* len bytes, then a NUL */
+	size_t len;
+};
+
+extern const struct www_file www_files[];
+extern const size_t www_files_count;
 
 #endif

@@ -3,6 +3,7 @@
 #include "catalog_sql.h"
 
 #include "chain.h"
+#include "human.h"
 
 #include <sqlite3.h>
 
@@ -47,6 +48,47 @@ static void sql_chain_hash(sqlite3_context *context, int count, sqlite3_value **
 	sqlite3_result_text(context, hash, -1, SQLITE_TRANSIENT);
 }
 
+/* A number for people. NULL stays NULL. */
+static void human(sqlite3_context *context, sqlite3_value *value, void (*write)(int64_t, char *))
+{
+	char text[HUMAN_CAP];
+	if (sqlite3_value_type(value) == SQLITE_NULL)
+		return;
+	write(sqlite3_value_int64(value), text);
+	sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
+}
+
+/* size_text(bytes) */
+static void sql_size_text(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	(void)count;
+	human(context, values[0], human_size);
+}
+
+/* duration_text(seconds) */
+static void sql_duration_text(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	(void)count;
+	human(context, values[0], human_duration);
+}
+
+/* The functions that our statements call. */
+static bool add_functions(struct catalog *c)
+{
+	static const struct {
+		const char *name;
+		int arguments;
+		void (*call)(sqlite3_context *, int, sqlite3_value **);
+	} FUNCTIONS[] = {{"chain_hash", 2, sql_chain_hash}, {"size_text", 1, sql_size_text},
+	    {"duration_text", 1, sql_duration_text}};
+	for (size_t i = 0; i < sizeof FUNCTIONS / sizeof FUNCTIONS[0]; i++)
+		if (sqlite3_create_function_v2(c->db, FUNCTIONS[i].name, FUNCTIONS[i].arguments,
+		        SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL, FUNCTIONS[i].call, NULL, NULL,
+		        NULL) != SQLITE_OK)
+			return false;
+	return true;
+}
+
 static bool exec(struct catalog *c, const char *sql, struct fault *f)
 {
 	return sqlite3_exec(c->db, sql, NULL, NULL, NULL) == SQLITE_OK || fail(c, "setting up", f);
@@ -67,8 +109,7 @@ static bool harden(struct catalog *c, enum catalog_mode mode, bool network_fs, s
 	sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, (int *)NULL);
 	sqlite3_limit(c->db, SQLITE_LIMIT_LENGTH, 64 * 1024 * 1024);
 	sqlite3_limit(c->db, SQLITE_LIMIT_ATTACHED, 0);
-	if (sqlite3_create_function_v2(c->db, "chain_hash", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
-	        NULL, sql_chain_hash, NULL, NULL, NULL) != SQLITE_OK)
+	if (!add_functions(c))
 		return fail(c, "setting up", f);
 	if (!set_up(c, STATEMENT_SETUP_CHECKS, f) || !set_up(c, STATEMENT_SETUP_TEMPORARY, f))
 		return false;
@@ -198,8 +239,8 @@ static bool bind(sqlite3_stmt *s, const char *types, va_list values)
 	return true;
 }
 
-static struct catalog_query *prepare(
-    struct catalog *c, enum sql_statement statement, struct fault *f, const char *types, va_list values)
+/* The statement, compiled once a handle and ready for its values. */
+static struct catalog_query *compile(struct catalog *c, enum sql_statement statement, struct fault *f)
 {
 	struct catalog_query *q = &c->queries[statement];
 	q->catalog = c;
@@ -209,7 +250,14 @@ static struct catalog_query *prepare(
 		return NULL;
 	}
 	sqlite3_reset(q->statement);
-	if (!bind(q->statement, types, values)) {
+	return q;
+}
+
+static struct catalog_query *prepare(
+    struct catalog *c, enum sql_statement statement, struct fault *f, const char *types, va_list values)
+{
+	struct catalog_query *q = compile(c, statement, f);
+	if (q != NULL && !bind(q->statement, types, values)) {
 		fail(c, sql_statement_names[statement], f);
 		catalog_end(q);
 		return NULL;
@@ -225,6 +273,28 @@ struct catalog_query *catalog_query(
 	struct catalog_query *q = prepare(c, statement, f, types, values);
 	va_end(values);
 	return q;
+}
+
+struct catalog_query *catalog_query_texts(
+    struct catalog *c, enum sql_statement statement, const char *const *texts, size_t count, struct fault *f)
+{
+	struct catalog_query *q = compile(c, statement, f);
+	for (size_t i = 0; q != NULL && i < count; i++) {
+		if (sqlite3_bind_text(q->statement, (int)i + 1, texts[i], -1, SQLITE_STATIC) == SQLITE_OK)
+			continue;
+		fail(c, sql_statement_names[statement], f);
+		catalog_end(q);
+		return NULL;
+	}
+	return q;
+}
+
+int catalog_column(struct catalog_query *q, const char *name)
+{
+	for (int i = 0; i < sqlite3_column_count(q->statement); i++)
+		if (strcmp(sqlite3_column_name(q->statement, i), name) == 0)
+			return i;
+	return -1;
 }
 
 int catalog_next(struct catalog_query *q, struct fault *f)

@@ -17,6 +17,13 @@ struct catalog_query;
 struct catalog_query *catalog_query(struct catalog *c, enum sql_statement statement, struct fault *f, const char *types,
     ...) __attribute__((warn_unused_result));
 
+/* Likewise, with count texts as the first parameters; what a statement has no parameter for is a fault. */
+struct catalog_query *catalog_query_texts(struct catalog *c, enum sql_statement statement, const char *const *texts,
+    size_t count, struct fault *f) __attribute__((warn_unused_result));
+
+/* The place of the column with that name, -1 when there is none. */
+int catalog_column(struct catalog_query *q, const char *name);
+
 /* The next row: 1, or 0 at the end, or -1 with FAULT_SYSTEM or FAULT_FULL. */
 int catalog_next(struct catalog_query *q, struct fault *f) __attribute__((warn_unused_result));
 

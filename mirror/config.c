@@ -39,6 +39,8 @@ static const struct key RULE_KEYS[] = {{"path", ""}, {"upstream", ""}, {"redirec
 static const struct key WARMER_KEYS[] = {{"connections", "4"}, {"bandwidth", "0"}, {"classes", NULL},
     {"since", "0.6.0"}, {"complete_versions", "true"}, {"dev_keep_days", "90"}, {"max_bytes", "0"}};
 
+static const struct key SITE_KEYS[] = {{"name", ""}, {"text", ""}, {"contact", ""}, {"logo", ""}, {"templates", ""}};
+
 #define KEYS(array) array, sizeof(array) / sizeof(array)[0]
 enum { OPTIONS_MAX = 24 };
 
@@ -117,18 +119,20 @@ static size_t add_keys(cfg_opt_t *out, const struct key *keys, size_t count)
 static cfg_t *parse(char *text, size_t len, bool *ok)
 {
 	cfg_opt_t root[OPTIONS_MAX] = {0}, toolchains[OPTIONS_MAX] = {0}, rule[OPTIONS_MAX] = {0};
-	cfg_opt_t warmer[OPTIONS_MAX] = {0};
+	cfg_opt_t warmer[OPTIONS_MAX] = {0}, site[OPTIONS_MAX] = {0};
 	char empty[] = "''";
 	size_t n = add_keys(root, KEYS(ROOT_KEYS));
 	add_keys(toolchains, KEYS(TOOLCHAINS_KEYS));
 	add_keys(rule, KEYS(RULE_KEYS));
 	add_keys(warmer, KEYS(WARMER_KEYS));
+	add_keys(site, KEYS(SITE_KEYS));
 	rule[0].def = (cfg_defvalue_t){.parsed = empty};
 	rule[0].validcb = remember_rule_line;
 	const int many = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
 	root[n++] =
 	    (cfg_opt_t){.name = "toolchains", .type = CFGT_SEC, .subopts = toolchains, .validcb = remember_line};
 	root[n++] = (cfg_opt_t){.name = "warmer", .type = CFGT_SEC, .subopts = warmer, .validcb = remember_line};
+	root[n++] = (cfg_opt_t){.name = "site", .type = CFGT_SEC, .subopts = site, .validcb = remember_line};
 	root[n++] = (cfg_opt_t){.name = "package", .type = CFGT_SEC, .flags = many, .subopts = rule};
 	root[n++] = (cfg_opt_t){.name = "artifact", .type = CFGT_SEC, .flags = many, .subopts = rule};
 

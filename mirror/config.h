@@ -60,6 +60,15 @@ struct config_warmer {
 	int64_t max_bytes; /* 0 = no limit */
 };
 
+/* What the pages for people say of the operator. */
+struct config_site {
+	char *name;      /* "" = the host of base_url */
+	char *text;      /* a sentence; "" = none */
+	char *contact;   /* an https or mailto URL; "" = none */
+	char *logo;      /* a file, served at /-/logo; "" = none */
+	char *templates; /* a folder whose files stand in for those of www/; "" = none */
+};
+
 struct config {
 	char *file;     /* the configuration's own path */
 	char *base_url; /* no slash at the end */
@@ -82,6 +91,7 @@ struct config {
 	struct config_rule *rules;
 	size_t rule_count;
 	struct config_warmer warmer;
+	struct config_site site;
 };
 
 /* The configuration file to read: `option` when not NULL, else PKGMIRROR_CONFIG of this process's environment as it was
@@ -102,6 +112,12 @@ void config_free(struct config *c);
 /* Prints the effective configuration in its own syntax, and for each rule an example path with its upstream URL as
  * a comment. False when the stream failed. */
 bool config_print(const struct config *c, FILE *out);
+
+/* The media type of a logo by its ending; NULL when it is none that is served. */
+const char *config_logo_type(const char *file) __attribute__((nonnull));
+
+/* Writes an example of a path that the rule serves. False when it does not fit. */
+bool config_rule_example(const struct config_rule *rule, char *out, size_t cap) __attribute__((warn_unused_result));
 
 /* A size: digits with an optional K, M, G or T (powers of 1024). A time: digits with an optional s, m, h or d. False
  * when it is none, or beyond INT64_MAX. */

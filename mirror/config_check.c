@@ -244,3 +244,16 @@ bool config_check_rule_pair(const struct config_rule *a, const struct config_rul
 	    a->name, a->line, config_kind_name(b->kind), b->name, b->line,
 	    o == PATTERN_SAME_PATH ? "the same path" : "a file and a folder of the same name");
 }
+
+const char *config_logo_type(const char *file)
+{
+	static const char *const TYPES[][2] = {
+	    {".svg", "image/svg+xml"}, {".png", "image/png"}, {".webp", "image/webp"}};
+	size_t len = strlen(file);
+	for (size_t i = 0; i < sizeof TYPES / sizeof TYPES[0]; i++) {
+		size_t n = strlen(TYPES[i][0]);
+		if (len > n && strcmp(file + len - n, TYPES[i][0]) == 0)
+			return TYPES[i][1];
+	}
+	return NULL;
+}

@@ -109,6 +109,22 @@ static bool fill_warmer(const struct reader *r, struct config_warmer *w)
 	       value_size(r, "max_bytes", 0, &w->max_bytes);
 }
 
+static bool fill_site(const struct reader *r, struct config_site *s)
+{
+	struct reason why = {0};
+	if (!value_string(r, "name", &s->name) || !value_string(r, "text", &s->text) ||
+	    !value_string(r, "contact", &s->contact) || !value_string(r, "logo", &s->logo) ||
+	    !value_string(r, "templates", &s->templates))
+		return false;
+	if (*s->contact != '\0' && strncmp(s->contact, "https://", 8) != 0 && strncmp(s->contact, "mailto:", 7) != 0)
+		return value_wrong_text(r, "contact", "is neither an https nor a mailto URL");
+	if (*s->logo != '\0' && config_logo_type(s->logo) == NULL)
+		return value_wrong_text(r, "logo", "is no .svg, .png or .webp file");
+	if (!config_check_file(s->logo, true, &why))
+		return value_wrong(r, "logo", &why);
+	return config_check_file(s->templates, true, &why) || value_wrong(r, "templates", &why);
+}
+
 /* The key of a rule and what it asks for. */
 static bool fill_rule_trust(const struct reader *r, struct config_rule *rule)
 {
@@ -202,9 +218,10 @@ static bool fill_rules(const struct reader *r, struct config *c)
 bool config_fill(const struct reader *root)
 {
 	const struct reader toolchains = reader_enter(root, "toolchains", 0), warmer = reader_enter(root, "warmer", 0);
+	const struct reader site = reader_enter(root, "site", 0);
 	struct config *c = root->config;
 	return fill_root(root, c) && fill_toolchains(&toolchains, &c->toolchains) && fill_rules(root, c) &&
-	       fill_warmer(&warmer, &c->warmer);
+	       fill_warmer(&warmer, &c->warmer) && fill_site(&site, &c->site);
 }
 
 /* --- the end -------------------------------------------------------------------------------------------------------
@@ -240,6 +257,11 @@ void config_free(struct config *c)
 	config_list_free(&c->toolchains.fallbacks);
 	free(c->toolchains.nominated_index);
 	free(c->warmer.since);
+	free(c->site.name);
+	free(c->site.text);
+	free(c->site.contact);
+	free(c->site.logo);
+	free(c->site.templates);
 	free(c->file);
 	free(c->base_url);
 	free(c->mount);

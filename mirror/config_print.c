@@ -47,19 +47,10 @@ static void print_list(FILE *out, const char *indent, const char *key, const str
 	fputs("}\n", out);
 }
 
-/* A public key as minisign(1) writes it: base64 of "Ed", the id and the key, 42 bytes. */
 static void print_key(FILE *out, const char *indent, const struct minisign_key *key)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	unsigned char raw[42] = {'E', 'd'};
-	char text[57] = "";
-	memcpy(raw + 2, key->id, sizeof key->id);
-	memcpy(raw + 10, key->key, sizeof key->key);
-	for (size_t i = 0; i < sizeof raw / 3; i++) {
-		uint32_t bits = (uint32_t)raw[3 * i] << 16 | (uint32_t)raw[3 * i + 1] << 8 | raw[3 * i + 2];
-		for (size_t k = 0; k < 4; k++)
-			text[4 * i + k] = digits[bits >> (18 - 6 * k) & 63];
-	}
+	char text[MINISIGN_KEY_TEXT_CAP];
+	minisign_key_text(key, text);
 	print_text(out, indent, "public_key", text);
 }
 
@@ -124,6 +115,17 @@ static void print_warmer(const struct config_warmer *w, FILE *out)
 	fputs("}\n", out);
 }
 
+static void print_site(const struct config_site *s, FILE *out)
+{
+	fputs("\nsite {\n", out);
+	print_text(out, "  ", "name", s->name);
+	print_text(out, "  ", "text", s->text);
+	print_text(out, "  ", "contact", s->contact);
+	print_text(out, "  ", "logo", s->logo);
+	print_text(out, "  ", "templates", s->templates);
+	fputs("}\n", out);
+}
+
 /* Values that a path of the rule could have; owner and repo are made of the first pattern that allows any. */
 static void sample(const struct config_rule *rule, struct pattern_values *v)
 {
@@ -141,6 +143,13 @@ static void sample(const struct config_rule *rule, struct pattern_values *v)
 		snprintf(v->text[PATTERN_OWNER], sizeof v->text[0], "%.*s", (int)len, allow);
 	if ((slash != NULL || !owner) && pattern_value_ok(PATTERN_REPO, repo, strlen(repo)))
 		snprintf(v->text[PATTERN_REPO], sizeof v->text[0], "%s", repo);
+}
+
+bool config_rule_example(const struct config_rule *rule, char *out, size_t cap)
+{
+	struct pattern_values values;
+	sample(rule, &values);
+	return pattern_expand(rule->path, &values, out, cap);
 }
 
 static void print_rule(const struct config *c, const struct config_rule *rule, FILE *out)
@@ -174,5 +183,6 @@ bool config_print(const struct config *c, FILE *out)
 	for (size_t i = 0; i < c->rule_count; i++)
 		print_rule(c, &c->rules[i], out);
 	print_warmer(&c->warmer, out);
+	print_site(&c->site, out);
 	return fflush(out) == 0 && !ferror(out);
 }

@@ -174,3 +174,11 @@ void minisign_key_id_hex(const unsigned char id[8], char out[MINISIGN_KEY_ID_HEX
 	for (int i = 0; i < 8; i++)
 		snprintf(out + i * 2, 3, "%02X", id[7 - i]);
 }
+
+void minisign_key_text(const struct minisign_key *key, char out[MINISIGN_KEY_TEXT_CAP])
+{
+	unsigned char raw[2 + sizeof key->id + sizeof key->key] = {'E', 'd'};
+	memcpy(raw + 2, key->id, sizeof key->id);
+	memcpy(raw + 2 + sizeof key->id, key->key, sizeof key->key);
+	sodium_bin2base64(out, MINISIGN_KEY_TEXT_CAP, raw, sizeof raw, sodium_base64_VARIANT_ORIGINAL);
+}

@@ -10,7 +10,12 @@
 
 #include <stdint.h>
 
-enum { MINISIGN_COMMENT_CAP = 1024, MINISIGN_FILE_MAX = 4096, MINISIGN_KEY_ID_HEX_CAP = 17 };
+enum {
+	MINISIGN_COMMENT_CAP = 1024,
+	MINISIGN_FILE_MAX = 4096,
+	MINISIGN_KEY_ID_HEX_CAP = 17,
+	MINISIGN_KEY_TEXT_CAP = 57
+};
 
 struct minisign_key {
 	unsigned char id[8];
@@ -25,6 +30,9 @@ struct minisign_signature {
 	char comment[MINISIGN_COMMENT_CAP]; /* the trusted comment, without its prefix, NUL-terminated */
 	size_t comment_len;
 };
+
+/* Writes a public key as minisign(1) does: 56 characters of base64 and a NUL. */
+void minisign_key_text(const struct minisign_key *key, char out[MINISIGN_KEY_TEXT_CAP]) __attribute__((nonnull));
 
 /* Parses the base64 line of a public key ("RW…", 56 characters). FAULT_INTEGRITY with a reason when it is none. */
 bool minisign_key_parse(const char *text, size_t len, struct minisign_key *out, struct fault *f)

@@ -222,8 +222,8 @@ static bool resolve_own(const struct config *c, struct piece p, struct route *ou
 	static const struct {
 		const char *name;
 		enum route_kind kind;
-	} pages[] = {
-	    {"/status", ROUTE_STATUS}, {"/health", ROUTE_HEALTH}, {"/metrics", ROUTE_METRICS}, {"/key", ROUTE_KEY}};
+	} pages[] = {{"/status", ROUTE_STATUS}, {"/health", ROUTE_HEALTH}, {"/metrics", ROUTE_METRICS},
+	    {"/key", ROUTE_KEY}, {"/logo", ROUTE_LOGO}};
 	for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
 		if (piece_is(p, pages[i].name)) {
 			out->kind = pages[i].kind;

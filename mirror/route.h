@@ -22,7 +22,8 @@ enum route_kind {
 	ROUTE_HEALTH,
 	ROUTE_METRICS,
 	ROUTE_PROVENANCE, /* path is that of the file asked about */
-	ROUTE_KEY
+	ROUTE_KEY,
+	ROUTE_LOGO
 };
 
 struct route {
