@@ -6,6 +6,7 @@
 
 #include "cgi/content.h"
 #include "cgi/follow.h"
+#include "cgi/serve.h"
 #include "cgi/watch.h"
 
 #include <stdio.h>
@@ -67,6 +68,6 @@ void page_index(struct site *site, struct exchange *x, const struct request *rq,
 	if (age_sec < site->config->toolchains.index_ttl_sec)
 		return;
 	/* The client has its answer; starting a service may take a moment. */
-	exchange_end(x);
+	serve_end(site, x, route->kind);
 	watch_refresh(site);
 }

@@ -26,13 +26,19 @@ void serve_maintenance(struct exchange *x, const struct request *rq)
 	respond_refusal(x, &f, MAINTENANCE_RETRY_SEC, rq->head);
 }
 
-static void count(struct site *site, enum counters_kind kind, const struct exchange *x)
+void serve_end(struct site *site, struct exchange *x, enum route_kind kind)
 {
-	/* One that left before it had a status was not answered. */
-	if (exchange_status(x) != 0)
-		counters_answer(site->counters, kind, exchange_status(x));
-	if (exchange_is_aborted(x))
-		counters_add(&site->counters->cut, 1);
+	/* A client that left in the middle was not served whole. */
+	if (exchange_is_gone(x))
+		exchange_abort(x);
+	/* Before the client knows that this was all: who asks for the numbers then finds itself in them. */
+	if (exchange_status(x) != 0) {
+		counters_answer(site->counters, pages_kind(kind), exchange_status(x));
+		if (exchange_is_aborted(x))
+			counters_add(&site->counters->cut, 1);
+	}
+	exchange_set_status(x, 0);
+	exchange_end(x);
 }
 
 void serve_exchange(struct site *site, struct exchange *x)
@@ -54,10 +60,5 @@ void serve_exchange(struct site *site, struct exchange *x)
 		serve_maintenance(x, &rq);
 	else
 		answer(site, x, &rq, &route);
-	/* A client that left in the middle was not served whole. */
-	if (exchange_is_gone(x))
-		exchange_abort(x);
-	else
-		exchange_end(x);
-	count(site, answer != NULL ? pages_kind(route.kind) : COUNTERS_NONE, x);
+	serve_end(site, x, answer != NULL ? route.kind : ROUTE_KINDS);
 }

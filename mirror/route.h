@@ -23,7 +23,8 @@ enum route_kind {
 	ROUTE_METRICS,
 	ROUTE_PROVENANCE, /* path is that of the file asked about */
 	ROUTE_KEY,
-	ROUTE_LOGO
+	ROUTE_LOGO,
+	ROUTE_KINDS /* how many there are */
 };
 
 struct route {
