@@ -17,7 +17,7 @@ enum { NESTED_MAX = 4, OUT_MAX = 1000 };
 struct fake {
 	struct {
 		int row, rows;
-		char n[8];
+		char n[16];
 	} lists[NESTED_MAX];
 	int depth, most;
 };
