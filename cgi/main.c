@@ -19,7 +19,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { THREADS = 32, FINISH_LIMIT_SEC = 30, EXIT_CONFIG = 2, RESERVED_PART = 8, FDS_PER_THREAD = 8, FDS_OWN = 64 };
+enum { THREADS = 32, FINISH_LIMIT_SEC = 30, EXIT_CONFIG = 2, FDS_PER_THREAD = 8, FDS_OWN = 64 };
 
 struct options {
 	const char *config;
@@ -135,7 +135,7 @@ static int run_cgi(struct site *site)
 	struct exchange *x = exchange_new(GATEWAY_CGI);
 	if (x == NULL)
 		return EXIT_FAILURE;
-	site->waiting_max = INT_MAX;
+	atomic_store(&site->waiting_max, INT_MAX);
 	serve_exchange(site, x);
 	bool aborted = exchange_is_aborted(x);
 	exchange_free(x);
@@ -172,13 +172,9 @@ static int run_fastcgi(struct site *site, const struct options *o, bool inherite
 	sigset_t stop;
 	int number = 0;
 
-	/* Some threads are kept for what needs no waiting: hits, pages, health. */
-	site->waiting_max = o->threads - (o->threads + RESERVED_PART - 1) / RESERVED_PART;
-	if (site->waiting_max < 1)
-		site->waiting_max = 1;
 	if (!gateway_open(&f) || (l = listener_open(inherited, o->socket, &f)) == NULL)
 		return complain(&f);
-	raise_descriptor_limit(o->threads);
+	raise_descriptor_limit(o->threads + WORKERS_WAITING_MAX);
 	signal(SIGPIPE, SIG_IGN); /* libfcgi has put its own handler there */
 	block_stop_signals(&stop);
 	w = workers_start(site, l, o->threads, &f);

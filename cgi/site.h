@@ -11,9 +11,11 @@
 struct site {
 	const struct config *config;
 	const struct store *store;
-	struct counters *counters;        /* shared with the other processes of this state_dir */
-	int waiting_max;                  /* how many threads may wait for the fetch service at once */
-	atomic_int waiting;               /* how many do */
+	struct counters *counters; /* shared with the other processes of this state_dir */
+	atomic_int waiting_max;    /* how many threads may wait for the fetch service at once */
+	atomic_int waiting;        /* how many do */
+	void (*waits)(void *arg);  /* called when one more does; NULL: nobody minds */
+	void *waits_arg;
 	atomic_int_least64_t asked_again; /* UTC seconds: when a refresh was last asked for */
 };
 

@@ -32,8 +32,10 @@ bool watch_open(struct watch *w, struct site *site, struct exchange *x, const st
 	struct wire_message get = {.kind = WIRE_GET};
 	*w = (struct watch){.site = site, .x = x, .fd = -1, .size = -1};
 	int waiting = atomic_fetch_add(&site->waiting, 1);
-	if (waiting >= site->waiting_max)
+	if (waiting >= atomic_load(&site->waiting_max))
 		return fault_set(&w->fault, FAULT_BUSY, "too many requests wait for files that are not here yet");
+	if (site->waits != NULL)
+		site->waits(site->waits_arg);
 	snprintf(get.path, sizeof get.path, "%s", path);
 	snprintf(get.network, sizeof get.network, "%s", rq->network);
 	snprintf(get.source, sizeof get.source, "%s", rq->source);

@@ -15,15 +15,78 @@ enum { STACK_BYTES = 256 * 1024 };
 struct workers {
 	struct site *site;
 	struct listener *listener;
+	int count; /* that serve what needs no waiting */
 	pthread_mutex_t lock;
 	pthread_cond_t fewer;
-	int running; /* under lock */
+	int running, idle; /* under lock; those that are idle run, too */
 };
 
-static void leave(struct workers *w)
+static void *work(void *argument);
+
+/* Starts a thread, which is idle. With the lock held. Returns 0 or what the system says. */
+static int start_one(struct workers *w)
+{
+	pthread_t thread;
+	pthread_attr_t attributes;
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	int error = pthread_create(&thread, &attributes, work, w);
+	pthread_attr_destroy(&attributes);
+	if (error != 0)
+		return error;
+	w->running++;
+	w->idle++;
+	return 0;
+}
+
+/* Starts a thread when none is idle though fewer than `count` are busy without waiting. With the lock held. */
+static void replace_waiting(struct workers *w)
+{
+	struct fault f;
+	if (w->idle > 0 || w->running - atomic_load(&w->site->waiting) >= w->count)
+		return;
+	int error = start_one(w);
+	if (error == 0)
+		return;
+	/* Then one of those that are there is kept from waiting. */
+	atomic_store(&w->site->waiting_max, w->running > 1 ? w->running - 1 : 1);
+	fault_errno(&f, FAULT_SYSTEM, error, "cannot start a thread beside %d", w->running);
+	log_fault(&f, "threads", NULL);
+}
+
+/* site's `waits`. */
+static void on_wait(void *argument)
+{
+	struct workers *w = argument;
+	pthread_mutex_lock(&w->lock);
+	replace_waiting(w);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void take_idle(struct workers *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->idle--;
+	replace_waiting(w);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* A request was served. False when there are threads enough without this one. */
+static bool become_idle(struct workers *w)
+{
+	pthread_mutex_lock(&w->lock);
+	bool needed = w->running - atomic_load(&w->site->waiting) <= w->count;
+	w->idle += needed;
+	pthread_mutex_unlock(&w->lock);
+	return needed;
+}
+
+static void leave(struct workers *w, bool idle)
 {
 	pthread_mutex_lock(&w->lock);
 	w->running--;
+	w->idle -= idle;
 	pthread_cond_signal(&w->fewer);
 	pthread_mutex_unlock(&w->lock);
 }
@@ -32,49 +95,39 @@ static void *work(void *argument)
 {
 	struct workers *w = argument;
 	struct exchange *x = exchange_new(GATEWAY_FASTCGI);
+	bool idle = true;
 	int fd;
 
-	while (x != NULL && (fd = listener_accept(w->listener)) >= 0)
+	while (x != NULL && idle && (fd = listener_accept(w->listener)) >= 0) {
+		take_idle(w);
 		if (exchange_begin(x, fd))
 			serve_exchange(w->site, x);
+		idle = become_idle(w);
+	}
 	exchange_free(x);
-	leave(w);
+	leave(w, idle);
 	return NULL;
-}
-
-static bool start_one(struct workers *w, const pthread_attr_t *attributes)
-{
-	pthread_t thread;
-	pthread_mutex_lock(&w->lock);
-	w->running++;
-	pthread_mutex_unlock(&w->lock);
-	int error = pthread_create(&thread, attributes, work, w);
-	if (error != 0)
-		leave(w);
-	errno = error;
-	return error == 0;
 }
 
 struct workers *workers_start(struct site *site, struct listener *l, int count, struct fault *f)
 {
 	struct workers *w = calloc(1, sizeof *w);
-	pthread_attr_t attributes;
-	int started = 0;
+	int started = 0, error = 0;
 
 	if (w == NULL) {
 		fault_errno(f, FAULT_SYSTEM, ENOMEM, "cannot start threads");
 		return NULL;
 	}
-	*w = (struct workers){.site = site, .listener = l};
+	*w = (struct workers){.site = site, .listener = l, .count = count};
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->fewer, NULL);
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	while (started < count && start_one(w, &attributes))
+	atomic_store(&site->waiting_max, WORKERS_WAITING_MAX);
+	site->waits = on_wait;
+	site->waits_arg = w;
+	pthread_mutex_lock(&w->lock);
+	while (started < count && (error = start_one(w)) == 0)
 		started++;
-	int error = errno;
-	pthread_attr_destroy(&attributes);
+	pthread_mutex_unlock(&w->lock);
 	if (started == 0) {
 		fault_errno(f, FAULT_SYSTEM, error, "cannot start threads");
 		free(w);
