@@ -371,8 +371,9 @@ static int turn_one(struct job *j, int64_t now)
 	case JOB_TRANSFER:
 		return tell_progress(j, now);
 	case JOB_SIGNATURE:
-		if (j->signature_state != SIGNATURE_WAITING)
-			job_whole(j);
+		if (j->signature_state == SIGNATURE_WAITING)
+			return tell_progress(j, now);
+		job_whole(j);
 		return TURN_MS;
 	case JOB_ENDED:
 		break;

@@ -20,7 +20,6 @@ server.upload-dirs = ( "{log}" )
 server.stream-response-body = 2
 server.max-keep-alive-idle = 30
 etag.use-inode = "disable"
-index-file.names = ( )
 mimetype.assign = (
   ".tar.gz" => "application/gzip", ".tar.xz" => "application/x-xz", ".tar.zst" => "application/zstd",
   ".zip" => "application/zip", ".minisig" => "application/octet-stream", "" => "application/octet-stream"
