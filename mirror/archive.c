@@ -1,6 +1,8 @@
 /* archive: see archive.h. */
 #include "archive.h"
 
+#include "archive_end.h"
+
 #include <archive.h> // NOLINT(readability-duplicate-include): the library's header has the name of ours
 #include <archive_entry.h>
 
@@ -9,22 +11,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BLOCK = 128 * 1024, TAIL = 1024, ZIP_END = 22, ZIP_COMMENT_MAX = 65535 };
-
-static bool ends_with(const char *text, const char *end)
-{
-	size_t n = strlen(text), m = strlen(end);
-	return n > m && strcmp(text + n - m, end) == 0;
-}
+enum { BLOCK = 128 * 1024, TAIL = 1024 };
 
 bool archive_is_known(const char *path)
 {
-	static const char *const ENDS[] = {".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst", ".zip"};
-	for (size_t i = 0; i < sizeof ENDS / sizeof ENDS[0]; i++)
-		if (ends_with(path, ENDS[i]))
+	static const char *const ENDS[] = {".tar", ".gz", ".tgz", ".xz", ".txz", ".zst", ".tzst", ".zip"};
+	const char *dot = strrchr(path, '.');
+	for (size_t i = 0; dot != NULL && i < sizeof ENDS / sizeof ENDS[0]; i++)
+		if (strcasecmp(dot, ENDS[i]) == 0)
 			return true;
 	return false;
 }
@@ -56,45 +54,28 @@ static bool within_bounds(int64_t unpacked, int64_t packed, struct fault *f)
 	return true;
 }
 
-/* RFC 1952 section 2.3.1. Eight bits a step: this is a check, not the hot path. */
-static uint32_t crc32_add(uint32_t crc, const unsigned char *data, size_t len)
-{
-	static const uint32_t NIBBLE[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-	    0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278,
-	    0xbdbdf21c};
-	for (size_t i = 0; i < len; i++) {
-		crc = NIBBLE[(crc ^ data[i]) & 15] ^ (crc >> 4);
-		crc = NIBBLE[(crc ^ (data[i] >> 4)) & 15] ^ (crc >> 4);
-	}
-	return crc;
-}
-
-static uint32_t little32(const unsigned char *p)
-{
-	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 /* What one pass over the unpacked stream leaves. */
 struct stream {
 	int64_t bytes, zeros; /* zeros: how many at the end */
+	int64_t crc_from;     /* where the checksum begins */
 	uint32_t crc;
-	int filter;       /* libarchive's code */
-	int64_t consumed; /* of the packed file */
+	int filter; /* libarchive's code */
 };
 
 static void add_to_stream(struct stream *s, const unsigned char *data, size_t len)
 {
+	int64_t skip = s->crc_from > s->bytes ? s->crc_from - s->bytes : 0;
 	size_t zeros = 0;
+	if (s->filter == ARCHIVE_FILTER_GZIP && skip < (int64_t)len)
+		s->crc = archive_end_crc32(s->crc, data + skip, len - (size_t)skip);
 	s->bytes += (int64_t)len;
-	if (s->filter == ARCHIVE_FILTER_GZIP)
-		s->crc = crc32_add(s->crc, data, len);
 	while (zeros < len && data[len - 1 - zeros] == 0)
 		zeros++;
 	s->zeros = zeros == len ? s->zeros + (int64_t)zeros : (int64_t)zeros;
 }
 
 /* Unpacks the stream to its very end, which a reader of tar members does not do. */
-static bool drain(int fd, int64_t packed, struct stream *s, struct fault *f)
+static bool drain(int fd, int64_t packed, int64_t crc_from, struct stream *s, struct fault *f)
 {
 	struct archive *a = new_reader(f);
 	struct archive_entry *entry;
@@ -102,7 +83,7 @@ static bool drain(int fd, int64_t packed, struct stream *s, struct fault *f)
 	la_ssize_t n = -1;
 	bool ok = false;
 
-	*s = (struct stream){.crc = 0xffffffff};
+	*s = (struct stream){.crc_from = crc_from};
 	if (a == NULL || buffer == NULL)
 		goto out;
 	archive_read_support_format_raw(a);
@@ -117,7 +98,6 @@ static bool drain(int fd, int64_t packed, struct stream *s, struct fault *f)
 		if (!within_bounds(s->bytes, packed, f))
 			goto out;
 	}
-	s->consumed = archive_filter_bytes(a, -1);
 	ok = n == 0 || broken(a, f);
 out:
 	archive_read_free(a);
@@ -125,31 +105,20 @@ out:
 	return ok;
 }
 
-/* The end of a zip: its end record, with a comment that reaches exactly to the end of the file. */
-static bool check_zip_end(int fd, int64_t size, struct fault *f)
+/* libarchive does not look at the checksum of a gzip. That at the end is of the last stream; when it is not of all the
+ * bytes, it must be of as many of the last ones as it says. */
+static bool check_gzip(int fd, int64_t size, struct stream *s, bool *joined, struct fault *f)
 {
-	int64_t len = size < ZIP_END + ZIP_COMMENT_MAX ? size : ZIP_END + ZIP_COMMENT_MAX;
-	unsigned char *tail = malloc((size_t)len);
-	bool ok = false;
-	if (tail == NULL)
-		return fault_errno(f, FAULT_SYSTEM, ENOMEM, "archive");
-	if (pread(fd, tail, (size_t)len, size - len) == len) {
-		for (int64_t i = len - ZIP_END; i >= 0 && !ok; i--)
-			ok = memcmp(tail + i, "PK\5\6", 4) == 0 &&
-			     i + ZIP_END + (tail[i + 20] | tail[i + 21] << 8) == len;
-	}
-	free(tail);
-	return ok || fault_set(f, FAULT_INTEGRITY, "archive: the end record of the zip is missing");
-}
-
-static bool check_gzip_end(int fd, int64_t size, const struct stream *s, struct fault *f)
-{
-	unsigned char end[8];
-	if (size < 18 || pread(fd, end, sizeof end, size - 8) != sizeof end)
+	uint32_t crc, len;
+	if (!archive_end_gzip(fd, size, &crc, &len))
 		return fault_set(f, FAULT_INTEGRITY, "archive: too short for gzip");
-	if (little32(end) != (s->crc ^ 0xffffffff) || little32(end + 4) != (uint32_t)s->bytes)
-		return fault_set(f, FAULT_INTEGRITY, "archive: checksum and length at the end of the gzip do not fit");
-	return true;
+	if (crc == s->crc && len == (uint32_t)s->bytes)
+		return true;
+	*joined = (int64_t)len < s->bytes;
+	if (*joined && !drain(fd, size, s->bytes - (int64_t)len, s, f))
+		return false;
+	return (*joined && crc == s->crc) ||
+	       fault_set(f, FAULT_INTEGRITY, "archive: checksum and length at the end of the gzip do not fit");
 }
 
 static bool skip_data(void *arg, const void *bytes, size_t len, struct fault *f)
@@ -164,24 +133,36 @@ static bool skip_member(void *arg, const struct archive_member *m, struct fault 
 	return true;
 }
 
-bool archive_check(int fd, struct fault *f)
+static bool check_stream(int fd, int64_t size, bool *joined, struct fault *f)
+{
+	struct stream s;
+	if (!drain(fd, size, 0, &s, f))
+		return false;
+	if (s.filter == ARCHIVE_FILTER_GZIP)
+		return check_gzip(fd, size, &s, joined, f);
+	if (s.filter == ARCHIVE_FILTER_XZ)
+		*joined = !archive_end_xz_is_single(fd, size);
+	if (s.filter == ARCHIVE_FILTER_NONE && (s.zeros < TAIL || s.bytes % 512 != 0))
+		return fault_set(f, FAULT_INTEGRITY, "archive: neither compressed nor a tar with its end marker");
+	return true;
+}
+
+bool archive_check(int fd, bool *joined, struct fault *f)
 {
 	static const struct archive_visitor NOBODY = {skip_member, skip_data, NULL};
 	unsigned char magic[4] = {0};
-	struct stream s;
+	bool unused = false;
 	struct stat st;
 
+	joined = joined != NULL ? joined : &unused;
+	*joined = false;
 	if (fstat(fd, &st) != 0 || pread(fd, magic, sizeof magic, 0) < 0)
 		return fault_errno(f, FAULT_SYSTEM, errno, "archive");
 	/* libarchive checks the CRC of each member of a zip as it reads it. */
-	if (memcmp(magic, "PK", 2) == 0)
-		return check_zip_end(fd, st.st_size, f) && archive_walk(fd, &NOBODY, f);
-	if (!drain(fd, st.st_size, &s, f))
-		return false;
-	if (s.filter == ARCHIVE_FILTER_GZIP && !check_gzip_end(fd, st.st_size, &s, f))
-		return false;
-	if (s.filter == ARCHIVE_FILTER_NONE && (s.zeros < TAIL || s.bytes % 512 != 0))
-		return fault_set(f, FAULT_INTEGRITY, "archive: the end marker of the tar is missing");
+	if (memcmp(magic, "PK", 2) != 0)
+		return check_stream(fd, st.st_size, joined, f);
+	if (!archive_end_zip(fd, st.st_size))
+		return fault_set(f, FAULT_INTEGRITY, "archive: the end record of the zip is missing");
 	return archive_walk(fd, &NOBODY, f);
 }
 
@@ -239,8 +220,8 @@ static bool walk(int fd, const struct archive_visitor *v, struct fault *f)
 		const char *path = archive_entry_pathname(entry);
 		struct archive_member m = {.path = path,
 		    .kind = kind_of(entry),
-		    .target = archive_entry_symlink(entry),
-		    .size = archive_entry_size(entry),
+		    .target = archive_entry_hardlink(entry) != NULL ? archive_entry_hardlink(entry)
+		                                                    : archive_entry_symlink(entry),
 		    .zip = (archive_format(a) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_ZIP};
 		if (path == NULL || strlen(path) >= ARCHIVE_NAME_CAP || ++members > ARCHIVE_MEMBERS_MAX)
 			ok = fault_set(f, FAULT_INTEGRITY, "archive: a name that cannot be read, or too many members");

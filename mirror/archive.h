@@ -20,8 +20,7 @@ enum { ARCHIVE_MEMBERS_MAX = 200000, ARCHIVE_RATIO_MAX = 1200, ARCHIVE_NAME_CAP 
 struct archive_member {
 	const char *path;
 	enum archive_kind kind;
-	const char *target; /* of a link */
-	int64_t size;       /* of a file, as its header says */
+	const char *target; /* of a link, and of a hard link, which is an ARCHIVE_OTHER; else NULL */
 	bool zip;
 };
 
@@ -33,13 +32,16 @@ struct archive_visitor {
 	void *arg;
 };
 
-/* True when a file of this name is an archive that archive_check can judge: .tar .tar.gz .tgz .tar.xz .tar.zst .zip. */
+/* True when the name is that of what archive_check can judge: .tar, .zip, and .gz, .xz, .zst or the short forms of a
+ * tar in them. */
 bool archive_is_known(const char *path) __attribute__((nonnull));
 
 /* Reads the whole file behind fd (from its start; the file position moves) and tells whether it is whole: every frame,
- * trailer and checksum of the compression, the end marker of a plain tar, the central directory of a zip at the very
- * end. FAULT_INTEGRITY with a reason; FAULT_SYSTEM when it cannot be read. Blocks for as long as unpacking takes. */
-bool archive_check(int fd, struct fault *f) __attribute__((warn_unused_result));
+ * trailer and checksum of the compression (of a gzip of several streams, those of the last), the end marker of a plain tar, the members and the end record of a zip.
+ * *joined (NULL: not wanted): several streams of gzip or xz behind each other, of which not every reader unpacks more
+ * than the first. FAULT_INTEGRITY with a reason; FAULT_SYSTEM when it cannot be read. Blocks for as long as unpacking
+ * takes. */
+bool archive_check(int fd, bool *joined, struct fault *f) __attribute__((warn_unused_result));
 
 /* Calls the visitor for each member in order (from the file's start; the position moves). FAULT_INTEGRITY for what is
  * no archive or is broken or too large, or the visitor's fault. */

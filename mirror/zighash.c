@@ -14,6 +14,7 @@
 struct item {
 	char *path; /* as Zig would unpack it, the top folder included */
 	enum archive_kind kind;
+	size_t place; /* in the archive */
 	unsigned char hash[SHA256_LEN];
 	int64_t size;
 };
@@ -25,6 +26,7 @@ struct tree {
 	char guess[ARCHIVE_NAME_CAP]; /* the top folder that the hashes were computed without */
 	bool any;                     /* a member with a name came */
 	bool sure;                    /* nothing came that Zig would stumble over */
+	bool clean;                   /* all names were without ".", ".." and empty segments */
 	char reason[ZIGHASH_REASON_CAP];
 	struct sha256 *running; /* of the present file */
 	bool is_manifest;
@@ -36,25 +38,27 @@ struct tree {
 static void doubt(struct tree *t, const char *why, const char *path)
 {
 	if (t->sure)
-		snprintf(t->reason, sizeof t->reason, "%s: %.100s", why, path);
+		snprintf(t->reason, sizeof t->reason, "%s%s%.100s", why, *path != '\0' ? ": " : "", path);
 	t->sure = false;
 }
 
-/* The path as Zig's tar reader takes it: without empty and "." segments, ".." going up. False when it leads out, or
- * begins with a slash. */
-static bool sanitize(const char *path, bool backslashes, char out[ARCHIVE_NAME_CAP])
+/* The path as Zig's tar reader takes it: without empty and "." segments, ".." going up. *clean becomes false when there
+ * were such. False when it leads out, or begins with a slash. */
+static bool sanitize(const char *path, bool backslashes, char out[ARCHIVE_NAME_CAP], bool *clean)
 {
 	size_t len = 0;
 	if (path[0] == '/')
 		return false;
 	for (const char *p = path; *p != '\0';) {
 		size_t n = strcspn(p, backslashes ? "/\\" : "/");
-		if (n == 2 && memcmp(p, "..", 2) == 0) {
+		bool dot = n == 1 && p[0] == '.', dots = n == 2 && memcmp(p, "..", 2) == 0;
+		*clean = *clean && n > 0 && !dot && !dots;
+		if (dots) {
 			if (len == 0)
 				return false;
 			while (len > 0 && out[--len] != '/')
 				continue;
-		} else if (n > 0 && !(n == 1 && p[0] == '.')) {
+		} else if (n > 0 && !dot) {
 			if (len > 0)
 				out[len++] = '/';
 			memcpy(out + len, p, n);
@@ -102,7 +106,7 @@ static struct item *add_item(struct tree *t, const char *path, enum archive_kind
 		t->cap = cap;
 	}
 	struct item *i = &t->items[t->count];
-	*i = (struct item){.path = strdup(path), .kind = kind};
+	*i = (struct item){.path = strdup(path), .kind = kind, .place = t->count};
 	if (i->path == NULL) {
 		fault_errno(f, FAULT_SYSTEM, ENOMEM, "zig hash");
 		return NULL;
@@ -120,67 +124,6 @@ static void finish_file(struct tree *t)
 	t->running = NULL;
 }
 
-static bool begin_file(struct tree *t, struct item *i, struct fault *f)
-{
-	const char *inside = strip(i->path, t->guess);
-	t->running = sha256_new();
-	if (t->running == NULL)
-		return fault_errno(f, FAULT_SYSTEM, ENOMEM, "zig hash");
-	sha256_add(t->running, inside, strlen(inside));
-	sha256_add(t->running, "\0\0", 2);
-	t->is_manifest = strcmp(inside, "build.zig.zon") == 0;
-	if (t->is_manifest)
-		t->manifest_len = 0;
-	return true;
-}
-
-static bool hash_text(
-    struct item *i, const char *inside, const char *zeros, size_t zeros_len, const char *text, struct fault *f)
-{
-	struct sha256 *h = sha256_new();
-	if (h == NULL)
-		return fault_errno(f, FAULT_SYSTEM, ENOMEM, "zig hash");
-	sha256_add(h, inside, strlen(inside));
-	sha256_add(h, zeros, zeros_len);
-	sha256_add(h, text, strlen(text));
-	sha256_finish(h, i->hash);
-	return true;
-}
-
-static bool on_member(void *arg, const struct archive_member *m, struct fault *f)
-{
-	struct tree *t = arg;
-	char path[ARCHIVE_NAME_CAP];
-	enum archive_kind kind = m->kind;
-
-	finish_file(t);
-	if (!sanitize(m->path, m->zip, path)) {
-		doubt(t, "a name that leads out of the package", m->path);
-		return true;
-	}
-	note_root(t, path, kind);
-	if (kind == ARCHIVE_FOLDER)
-		return true;
-	if (path[0] == '\0') {
-		doubt(t, "a file without a name", m->path);
-		return true;
-	}
-	struct item *i = add_item(t, path, kind, f);
-	if (i == NULL)
-		return false;
-	if (kind == ARCHIVE_FILE)
-		return begin_file(t, i, f);
-	if (kind == ARCHIVE_LINK && m->zip) {
-		/* Zig's zip reader knows no links: it makes a file of the target's text. */
-		i->kind = ARCHIVE_FILE;
-		i->size = (int64_t)strlen(m->target != NULL ? m->target : "");
-		return hash_text(i, strip(path, t->guess), "\0\0", 2, m->target != NULL ? m->target : "", f);
-	}
-	if (kind == ARCHIVE_LINK)
-		return hash_text(i, strip(path, t->guess), "", 0, m->target != NULL ? m->target : "", f);
-	return true;
-}
-
 static bool keep_manifest(struct tree *t, const void *bytes, size_t len, struct fault *f)
 {
 	if (t->manifest_len + len > ZON_BYTES_MAX) {
@@ -196,6 +139,86 @@ static bool keep_manifest(struct tree *t, const void *bytes, size_t len, struct 
 	t->manifest_len += len;
 	t->manifest[t->manifest_len] = '\0';
 	return true;
+}
+
+static bool begin_file(struct tree *t, struct item *i, struct fault *f)
+{
+	const char *inside = strip(i->path, t->guess);
+	t->running = sha256_new();
+	if (t->running == NULL)
+		return fault_errno(f, FAULT_SYSTEM, ENOMEM, "zig hash");
+	sha256_add(t->running, inside, strlen(inside));
+	sha256_add(t->running, "\0\0", 2);
+	t->is_manifest = strcmp(inside, "build.zig.zon") == 0;
+	if (t->is_manifest)
+		t->manifest_len = 0;
+	/* An empty one is a manifest, too. */
+	return !t->is_manifest || keep_manifest(t, "", 0, f);
+}
+
+static bool hash_text(
+    struct item *i, const char *inside, const char *zeros, size_t zeros_len, const char *text, struct fault *f)
+{
+	struct sha256 *h = sha256_new();
+	if (h == NULL)
+		return fault_errno(f, FAULT_SYSTEM, ENOMEM, "zig hash");
+	sha256_add(h, inside, strlen(inside));
+	sha256_add(h, zeros, zeros_len);
+	sha256_add(h, text, strlen(text));
+	sha256_finish(h, i->hash);
+	return true;
+}
+
+/* What Zig would read as the manifest has to be a file of its own. */
+static void judge_manifest(struct tree *t, const struct archive_member *m, const char *inside)
+{
+	static const char NAME[] = "build.zig.zon";
+	size_t n = sizeof NAME - 1;
+	if (strncmp(inside, NAME, n) == 0 &&
+	    (inside[n] == '/' || (inside[n] == '\0' && (m->kind != ARCHIVE_FILE || (m->zip && m->target != NULL)))))
+		doubt(t, "a manifest that is no file", inside);
+}
+
+static bool add_link(struct tree *t, struct item *i, const struct archive_member *m, struct fault *f)
+{
+	const char *inside = strip(i->path, t->guess), *target = m->target != NULL ? m->target : "";
+	if (*target == '\0' && m->kind == ARCHIVE_LINK)
+		doubt(t, "a link to nothing", inside);
+	if (m->kind == ARCHIVE_LINK && m->zip) {
+		/* Zig's zip reader knows no links: it makes a file of the target's text. */
+		i->kind = ARCHIVE_FILE;
+		i->size = (int64_t)strlen(target);
+		return hash_text(i, inside, "\0\0", 2, target, f);
+	}
+	return hash_text(i, inside, "", 0, target, f);
+}
+
+static bool on_member(void *arg, const struct archive_member *m, struct fault *f)
+{
+	struct tree *t = arg;
+	char path[ARCHIVE_NAME_CAP];
+	bool clean = true;
+
+	finish_file(t);
+	/* A name that cannot be unpacked is part of the tree's digest all the same. */
+	if (!sanitize(m->path, m->zip, path, &clean)) {
+		doubt(t, "a name that leads out of the package", m->path);
+		snprintf(path, sizeof path, "%s", m->path);
+	} else if (m->kind != ARCHIVE_FOLDER && path[0] == '\0') {
+		doubt(t, "a file without a name", m->path);
+	} else if (m->zip && !clean) {
+		doubt(t, "a name with an empty segment or one of dots", m->path);
+	} else {
+		note_root(t, path, m->kind);
+	}
+	t->clean = t->clean && clean;
+	judge_manifest(t, m, strip(path, t->guess));
+	if (m->kind == ARCHIVE_FOLDER)
+		return true;
+	struct item *i = add_item(t, path, m->kind, f);
+	if (i == NULL)
+		return false;
+	return m->kind == ARCHIVE_FILE ? begin_file(t, i, f) : add_link(t, i, m, f);
 }
 
 static bool on_data(void *arg, const void *bytes, size_t len, struct fault *f)
@@ -221,7 +244,7 @@ static void clear(struct tree *t)
 static bool read_tree(int fd, struct tree *t, const char *guess, struct fault *f)
 {
 	const struct archive_visitor v = {on_member, on_data, t};
-	*t = (struct tree){.sure = true};
+	*t = (struct tree){.sure = true, .clean = true};
 	snprintf(t->guess, sizeof t->guess, "%s", guess);
 	if (!archive_walk(fd, &v, f))
 		return false;
@@ -234,8 +257,9 @@ static bool root_member(void *arg, const struct archive_member *m, struct fault 
 {
 	struct tree *t = arg;
 	char path[ARCHIVE_NAME_CAP];
+	bool clean = true;
 	(void)f;
-	if (sanitize(m->path, m->zip, path))
+	if (sanitize(m->path, m->zip, path, &clean))
 		note_root(t, path, m->kind);
 	return true;
 }
@@ -263,7 +287,13 @@ static bool included(const struct zon_manifest *m, const char *inside)
 static int by_path(const void *a, const void *b)
 {
 	const struct item *x = a, *y = b;
-	return strcmp(x->path, y->path);
+	int order = strcmp(x->path, y->path);
+	return order != 0 ? order : (x->place > y->place) - (x->place < y->place);
+}
+
+static int to_path(const void *path, const void *item)
+{
+	return strcmp(path, ((const struct item *)item)->path);
 }
 
 /* Whether a folder on the way to a path is a file or a link: Zig could not unpack that, or would follow the link. */
@@ -272,8 +302,7 @@ static bool blocked(const struct tree *t, const char *path)
 	char folder[ARCHIVE_NAME_CAP];
 	for (const char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
 		snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
-		struct item key = {.path = folder};
-		if (bsearch(&key, t->items, t->count, sizeof key, by_path) != NULL)
+		if (bsearch(folder, t->items, t->count, sizeof *t->items, to_path) != NULL)
 			return true;
 	}
 	return false;
@@ -317,7 +346,8 @@ static void little32(uint32_t n, unsigned char out[4])
 		out[i] = (unsigned char)(n >> (8 * i));
 }
 
-/* The digest over all files that m includes (NULL: all), and their size. */
+/* The digest over all files that m includes (NULL: all), and their size. with_names: of the tree, which says the path
+ * of what has no content, too; like Zig's it does not depend on the name of the top folder. */
 static bool combine(const struct tree *t, const struct zon_manifest *m, bool with_names, unsigned char out[SHA256_LEN],
     uint64_t *size, struct fault *f)
 {
@@ -328,15 +358,27 @@ static bool combine(const struct tree *t, const struct zon_manifest *m, bool wit
 		return fault_errno(f, FAULT_SYSTEM, ENOMEM, "zig hash");
 	for (size_t i = 0; i < t->count; i++) {
 		const struct item *item = &t->items[i];
-		if (!included(m, strip(item->path, t->root)))
+		const char *inside = strip(item->path, t->root);
+		const unsigned char kind = (unsigned char)item->kind;
+		if (!included(m, inside))
 			continue;
-		if (with_names)
-			sha256_add(h, item->path, strlen(item->path) + 1);
+		if (with_names) {
+			sha256_add(h, inside, strlen(inside) + 1);
+			sha256_add(h, &kind, 1);
+		}
 		sha256_add(h, item->hash, sizeof item->hash);
 		*size += (uint64_t)item->size;
 	}
 	sha256_finish(h, out);
 	return true;
+}
+
+/* The older form is that of the older manifest, and of packages without one; the Zig that printed it took names as they
+ * are, and a lone file for a folder. */
+static bool has_older_form(const struct tree *t, const struct zon_manifest *m)
+{
+	bool lone = t->count == 1 && strchr(t->items[0].path, '/') == NULL;
+	return m != NULL ? m->older && t->clean : t->clean && !lone;
 }
 
 static bool format(struct tree *t, const struct zon_manifest *m, struct zighash *out, struct fault *f)
@@ -346,14 +388,18 @@ static bool format(struct tree *t, const struct zon_manifest *m, struct zighash 
 	uint64_t size;
 	if (!combine(t, m, false, digest, &size, f))
 		return false;
+	if (has_older_form(t, m)) {
+		memcpy(out->multihash, "1220", 4);
+		hex(digest, sizeof digest, out->multihash + 4);
+	}
+	if (m != NULL && m->older)
+		return true;
 	little32(m != NULL ? m->id : 0xffff, plus);
 	little32(size > UINT32_MAX ? UINT32_MAX : (uint32_t)size, plus + 4);
 	memcpy(plus + 8, digest, 25);
 	base64url(plus, sizeof plus, encoded);
 	snprintf(
 	    out->hash, sizeof out->hash, "%s-%s-%s", m != NULL ? m->name : "N", m != NULL ? m->version : "V", encoded);
-	memcpy(out->multihash, "1220", 4);
-	hex(digest, sizeof digest, out->multihash + 4);
 	return true;
 }
 
@@ -364,7 +410,10 @@ static bool finish(struct tree *t, struct zighash *out, struct fault *f)
 	struct fault why;
 	uint64_t size;
 
-	qsort(t->items, t->count, sizeof *t->items, by_path);
+	if (t->count > 0)
+		qsort(t->items, t->count, sizeof *t->items, by_path);
+	else
+		doubt(t, "it holds no file", "");
 	if (!combine(t, NULL, true, digest, &size, f))
 		return false;
 	hex(digest, sizeof digest, out->tree);
@@ -376,6 +425,8 @@ static bool finish(struct tree *t, struct zighash *out, struct fault *f)
 	}
 	judge_items(t, m);
 	bool ok = !t->sure || format(t, m, out, f);
+	if (out->hash[0] == '\0' && out->multihash[0] == '\0')
+		doubt(t, "names that an older Zig took otherwise", "");
 	snprintf(out->reason, sizeof out->reason, "%s", t->reason);
 	zon_free(&manifest);
 	return ok;
@@ -385,15 +436,19 @@ bool zighash_compute(int fd, struct zighash *out, struct fault *f)
 {
 	struct tree *t = calloc(1, sizeof *t);
 	char root[ARCHIVE_NAME_CAP];
+	bool joined;
 	memset(out, 0, sizeof *out);
 	if (t == NULL)
 		return fault_errno(f, FAULT_SYSTEM, ENOMEM, "zig hash");
 	/* Each file's hash begins with its path inside the package, so the top folder has to be known first. */
 	const struct archive_visitor looking = {root_member, root_data, t};
-	bool ok = archive_walk(fd, &looking, f);
+	bool ok = archive_check(fd, &joined, f) && archive_walk(fd, &looking, f);
 	if (ok) {
 		memcpy(root, t->root, sizeof root);
-		ok = read_tree(fd, t, root, f) && finish(t, out, f);
+		ok = read_tree(fd, t, root, f);
+		if (joined)
+			doubt(t, "several streams, of which Zig unpacks the first", "");
+		ok = ok && finish(t, out, f);
 		clear(t);
 	}
 	free(t);

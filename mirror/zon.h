@@ -1,7 +1,7 @@
 /* zon: what pkgmirror needs of a build.zig.zon: name, version, fingerprint, paths. Pure.
  *
  * A parser of Zig object notation that keeps these four and steps over the rest, strictly enough that what it accepts
- * means to Zig what it means here. Called by zighash. */
+ * means to Zig what it means here. Dependencies are not judged. Called by zighash. */
 #ifndef PKGMIRROR_ZON_H
 #define PKGMIRROR_ZON_H
 
@@ -14,8 +14,9 @@ enum { ZON_NAME_CAP = 33, ZON_VERSION_CAP = 33, ZON_PATHS_MAX = 1024, ZON_BYTES_
 struct zon_manifest {
 	char name[ZON_NAME_CAP];
 	char version[ZON_VERSION_CAP];
-	uint32_t id;  /* of the fingerprint; 0 when there is none */
-	char **paths; /* path_count normalized paths; "" means everything */
+	bool older;   /* the name is a string, as before Zig 0.14; then a fingerprint does not count */
+	uint32_t id;  /* of the fingerprint; 0 when older */
+	char **paths; /* path_count normalized paths; "" means everything, "/" nothing */
 	size_t path_count;
 };
 
