@@ -84,6 +84,8 @@ void job_end(struct job *j, const struct fault *f, int retry_sec)
 	if (j->transfer != NULL)
 		transfer_cancel(j->transfer);
 	j->transfer = NULL;
+	unpack_stop(j->unpack);
+	j->unpack = NULL;
 	job_leave(&j->signature);
 	if (!j->unlimited)
 		queue_remove(&j->fetch->queue, &j->entry);
@@ -354,6 +356,7 @@ static void turn_queued(struct job *j, int64_t now)
 /* Returns when this job wants the next turn, in milliseconds. */
 static int turn_one(struct job *j, int64_t now)
 {
+	int wait;
 	switch (j->phase) {
 	case JOB_QUEUED:
 		turn_queued(j, now);
@@ -370,11 +373,16 @@ static int turn_one(struct job *j, int64_t now)
 		return j->phase == JOB_PAUSE ? (int)(j->phase_ms - now) + 1 : 0;
 	case JOB_TRANSFER:
 		return tell_progress(j, now);
+	/* What is here already need not wait for the verdict. */
 	case JOB_SIGNATURE:
 		if (j->signature_state == SIGNATURE_WAITING)
 			return tell_progress(j, now);
 		job_whole(j);
 		return TURN_MS;
+	case JOB_UNPACK:
+		wait = tell_progress(j, now);
+		job_turn_unpack(j);
+		return j->phase == JOB_UNPACK ? wait : 0;
 	case JOB_ENDED:
 		break;
 	}
@@ -406,6 +414,15 @@ void job_gauge(const struct fetch *x)
 	counters_set(&x->counters->gauges[COUNTERS_QUEUED], queued);
 	counters_set(&x->counters->gauges[COUNTERS_LEASES], leases);
 	counters_set(&x->counters->gauges[COUNTERS_RUNNING], transfer_running(x->pool));
+}
+
+size_t job_wait(const struct fetch *x, struct transfer_wait *out, size_t cap)
+{
+	size_t n = 0;
+	for (const struct job *j = x->jobs; j != NULL && n < cap; j = j->next)
+		if (j->phase == JOB_UNPACK)
+			out[n++] = (struct transfer_wait){.fd = unpack_fd(j->unpack), .read = true};
+	return n;
 }
 
 bool job_any(const struct fetch *x)

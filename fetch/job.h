@@ -1,8 +1,8 @@
 /* job: one path from nothing to published. One job a path, however many wait for it; it belongs to the service, not to
  * a client, and goes on when the last one has left.
  *
- * QUEUED -> LEASE -> DIGEST -> TRANSFER <-> PAUSE -> SIGNATURE -> published or failed. What a file has to prove is
- * verify's business. */
+ * QUEUED -> LEASE -> DIGEST -> TRANSFER <-> PAUSE -> SIGNATURE -> UNPACK -> published or failed. What a file has to
+ * prove is verify's business. */
 #ifndef PKGMIRROR_FETCH_JOB_H
 #define PKGMIRROR_FETCH_JOB_H
 
@@ -38,6 +38,10 @@ int job_turn(struct fetch *x);
 
 /* Notes what is in hand, for the metrics. */
 void job_gauge(const struct fetch *x);
+
+/* Fills in what running jobs wait for besides transfers; at most cap. Returns how many. The next job_turn looks whether
+ * it came. */
+size_t job_wait(const struct fetch *x, struct transfer_wait *out, size_t cap);
 
 /* True when there is any. */
 bool job_any(const struct fetch *x);

@@ -71,11 +71,13 @@ static const char *text_or_null(const char *text)
 }
 
 /* One row of the ledger, and the entry when the file was published. */
-static void record(struct job *j, const struct digest_result *d, const struct verify_verdict *v, const char *reason)
+static void record(struct job *j, const char *reason)
 {
 	static const char *const CLASSES[] = {
 	    [CLASS_STABLE] = "stable", [CLASS_NOMINATED] = "nominated", [CLASS_DEV] = "dev"};
 	struct fault f;
+	const struct digest_result *d = &j->digested;
+	const struct verify_verdict *v = &j->verdict;
 	const char *kind = j->route.kind == ROUTE_TOOLCHAIN ? "toolchain"
 	                   : j->route.kind == ROUTE_PACKAGE ? "package"
 	                                                    : "artifact";
@@ -88,6 +90,8 @@ static void record(struct job *j, const struct digest_result *d, const struct ve
 	    .size = d->bytes,
 	    .sha256 = d->sha256_hex,
 	    .blake2b = d->blake2b_hex,
+	    .zig_hash = text_or_null(j->zig.hash),
+	    .zig_multihash = text_or_null(j->zig.multihash),
 	    .verdict = v->verdict,
 	    .stored_at = time(NULL)};
 	const struct catalog_provenance row = {.path = j->route.path,
@@ -103,6 +107,7 @@ static void record(struct job *j, const struct digest_result *d, const struct ve
 	    .finished_at = j->result.finished_at,
 	    .bytes = d->bytes,
 	    .sha256 = d->sha256_hex,
+	    .content = text_or_null(j->content),
 	    .key_id = text_or_null(v->key_id),
 	    .trusted_comment = text_or_null(v->comment),
 	    .verdict = v->verdict,
@@ -135,7 +140,7 @@ static void complete_version(struct job *j)
 		fetch_catalog_fault(&f, j->route.path);
 }
 
-static void publish(struct job *j, const struct digest_result *d, const struct verify_verdict *v)
+void job_publish(struct job *j)
 {
 	char relative[ROUTE_STORE_CAP];
 	struct fault f;
@@ -151,7 +156,7 @@ static void publish(struct job *j, const struct digest_result *d, const struct v
 		job_fail(j);
 		return;
 	}
-	record(j, d, v, NULL);
+	record(j, NULL);
 	if (!store_link(j->fetch->store, j->route.path, relative, &f)) {
 		j->failure = f;
 		job_fail(j);
@@ -159,9 +164,10 @@ static void publish(struct job *j, const struct digest_result *d, const struct v
 	}
 	if (j->fetch->catalog != NULL && !catalog_fetch_forget(j->fetch->catalog, j->route.path, &f))
 		fetch_catalog_fault(&f, j->route.path);
-	counters_published(j->fetch->counters, d->bytes, fetch_now_ms() - j->begun_ms);
-	log_event(LOG_INFO_LEVEL, "published", "path", j->route.path, "bytes", log_int(d->bytes).text, "verdict",
-	    v->verdict, "sha256", d->sha256_hex, "url", j->recovering ? "" : j->source.url, NULL);
+	counters_published(j->fetch->counters, j->digested.bytes, fetch_now_ms() - j->begun_ms);
+	log_event(LOG_INFO_LEVEL, "published", "path", j->route.path, "bytes", log_int(j->digested.bytes).text,
+	    "verdict", j->verdict.verdict, "sha256", j->digested.sha256_hex, "url", j->recovering ? "" : j->source.url,
+	    NULL);
 	complete_version(j);
 	job_end(j, NULL, 0);
 }
@@ -192,8 +198,7 @@ static void distrust_part(struct job *j, const struct fault *why)
 }
 
 /* A file that lied: out of reach, with its reason in the ledger; another upstream may have the true one. */
-static void refuse(
-    struct job *j, const struct digest_result *d, const struct verify_verdict *v, const struct fault *why)
+void job_refuse(struct job *j, const struct fault *why)
 {
 	char part[ROUTE_STORE_CAP], place[ROUTE_STORE_CAP] = "";
 	struct fault f;
@@ -202,16 +207,16 @@ static void refuse(
 		distrust_part(j, why);
 		return;
 	}
-	if (!j->recovering && refused_before(j->fetch, j->route.path, d->sha256_hex)) {
+	if (!j->recovering && refused_before(j->fetch, j->route.path, j->digested.sha256_hex)) {
 		store_part_remove(j->fetch->store, j->route.path);
 	} else {
 		if (!store_quarantine(j->fetch->store, j->recovering ? j->recovered : part, j->route.path, time(NULL),
 		        place, sizeof place, &f))
 			log_fault(&f, "quarantine", "path", j->route.path, NULL);
-		record(j, d, v, why->text);
+		record(j, why->text);
 	}
 	log_fault(why, "refused", "path", j->route.path, "url", j->recovering ? "" : j->source.url, "sha256",
-	    d->sha256_hex, "place", place, NULL);
+	    j->digested.sha256_hex, "place", place, NULL);
 	if (j->recovering) {
 		/* Not what upstream gave us: begin as if it had never been there. */
 		j->recovering = false;
@@ -225,8 +230,6 @@ static void refuse(
 
 void job_whole(struct job *j)
 {
-	struct digest_result d;
-	struct verify_verdict verdict;
 	struct fault f = {0};
 	char file[256], text[MINISIGN_FILE_MAX + 1];
 
@@ -234,12 +237,14 @@ void job_whole(struct job *j)
 		job_phase(j, JOB_SIGNATURE);
 		return;
 	}
-	digest_finish(j->digest, &d);
+	digest_finish(j->digest, &j->digested);
+	j->content[0] = '\0';
+	j->zig = (struct zighash){0};
 	signed_name(j, file, sizeof file);
 	struct verify_case v = {.route = &j->route,
 	    .file = file,
 	    .fd = j->fd,
-	    .digest = &d,
+	    .digest = &j->digested,
 	    .listed = j->listed.url[0] != '\0' ? &j->listed : NULL,
 	    .flat = j->source.flat,
 	    .state = j->signature_state,
@@ -247,10 +252,10 @@ void job_whole(struct job *j)
 	    .signature_fault = &j->signature_fault};
 	if (v.state == SIGNATURE_PRESENT)
 		v.signature_len = read_signature(j, text, &f);
-	if (verify_file(&v, &verdict, &f))
-		publish(j, &d, &verdict);
+	if (verify_file(&v, &j->verdict, &f))
+		job_judge_content(j);
 	else if (f.class == FAULT_INTEGRITY)
-		refuse(j, &d, &verdict, &f);
+		job_refuse(j, &f);
 	else
 		job_next_source(j, &f);
 }

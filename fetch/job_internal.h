@@ -3,7 +3,9 @@
 #define PKGMIRROR_FETCH_JOB_INTERNAL_H
 
 #include "fetch/job.h"
+#include "fetch/unpack.h"
 #include "fetch/verify.h"
+#include "mirror/catalog_trust.h"
 #include "mirror/digest.h"
 
 enum job_phase {
@@ -13,6 +15,7 @@ enum job_phase {
 	JOB_TRANSFER,
 	JOB_PAUSE,     /* before another try */
 	JOB_SIGNATURE, /* whole, waits for its signature's job */
+	JOB_UNPACK,    /* proved, waits for the child that judges its content */
 	JOB_ENDED
 };
 
@@ -53,6 +56,12 @@ struct job {
 	enum verify_signature signature_state;
 	struct fault signature_fault;
 
+	struct digest_result digested; /* of the whole file, from here on */
+	struct verify_verdict verdict;
+	struct unpack *unpack;
+	char content[CATALOG_CONTENT_CAP]; /* what the path is known by; "" when nothing is */
+	struct zighash zig;
+
 	struct fault failure; /* the weightiest so far */
 };
 
@@ -70,6 +79,18 @@ void job_want_signature(struct job *j);
 
 /* The content is whole and digested: waits for the signature, or judges. */
 void job_whole(struct job *j);
+
+/* The file is proved: judges what is in it, then publishes or refuses. */
+void job_judge_content(struct job *j);
+
+/* Asks whether the child is done, and goes on when it is. */
+void job_turn_unpack(struct job *j);
+
+/* Publishes the file with j->verdict. */
+void job_publish(struct job *j);
+
+/* Refuses the file, for an integrity fault: quarantine, ledger (j->verdict), next source. */
+void job_refuse(struct job *j, const struct fault *why);
 
 /* Ends the job: f NULL when published. Frees it at the next turn. */
 void job_end(struct job *j, const struct fault *f, int retry_sec);

@@ -13,7 +13,8 @@ enum {
 	SWEEP_EVERY_MS = 3600 * 1000,
 	SWEEP_AGE_SEC = 7 * 24 * 3600,
 	FIXED_WAITS = 2,
-	WAITS = CLIENTS_MAX + FIXED_WAITS
+	UNPACK_WAITS = 128,
+	WAITS = CLIENTS_MAX + FIXED_WAITS + UNPACK_WAITS
 };
 
 int64_t fetch_now_ms(void)
@@ -73,7 +74,8 @@ int loop_run(struct fetch *x, struct loop_options *o)
 		waits[0] = (struct transfer_wait){.fd = o->listener, .read = clients_can_accept(clients)};
 		waits[1] = (struct transfer_wait){.fd = o->signal_fd, .read = true};
 		size_t n = clients_wait(clients, waits + FIXED_WAITS, CLIENTS_MAX);
-		transfer_turn(x->pool, waits, n + FIXED_WAITS, timeout);
+		size_t unpacking = job_wait(x, waits + FIXED_WAITS + n, UNPACK_WAITS);
+		transfer_turn(x->pool, waits, n + FIXED_WAITS + unpacking, timeout);
 		clients_turn(clients, waits + FIXED_WAITS, n);
 		if (clients_can_accept(clients))
 			clients_accept(clients, o->listener);
