@@ -37,10 +37,10 @@ struct archive_visitor {
 bool archive_is_known(const char *path) __attribute__((nonnull));
 
 /* Reads the whole file behind fd (from its start; the file position moves) and tells whether it is whole: every frame,
- * trailer and checksum of the compression (of a gzip of several streams, those of the last), the end marker of a plain tar, the members and the end record of a zip.
- * *joined (NULL: not wanted): several streams of gzip or xz behind each other, of which not every reader unpacks more
- * than the first. FAULT_INTEGRITY with a reason; FAULT_SYSTEM when it cannot be read. Blocks for as long as unpacking
- * takes. */
+ * trailer and checksum of the compression (of a gzip of several streams, those of the last), the end marker of a plain
+ * tar, the members and the end record of a zip. *joined (NULL: not wanted): several streams of gzip or xz behind each
+ * other, of which not every reader unpacks more than the first. FAULT_INTEGRITY with a reason; FAULT_SYSTEM when it
+ * cannot be read. Blocks for as long as unpacking takes. */
 bool archive_check(int fd, bool *joined, struct fault *f) __attribute__((warn_unused_result));
 
 /* Calls the visitor for each member in order (from the file's start; the position moves). FAULT_INTEGRITY for what is
