@@ -208,9 +208,9 @@ static void pause_before_retry(struct job *j)
 }
 
 /* The host did not answer, or asks to be left alone. */
-static bool host_ails(int status)
+static bool host_ails(const struct transfer_result *r)
 {
-	return status == 0 || status == 429 || status == 503;
+	return !r->refused && (r->status == 0 || r->status == 429 || r->status == 503);
 }
 
 /* A broken transfer: another try while it makes progress, else the next source. */
@@ -220,7 +220,7 @@ static void broken(struct job *j, const struct fault *f, bool again)
 	j->tries = progress ? 1 : j->tries + 1;
 	j->begun_at = j->at;
 	if (!again || j->tries > TRIES_MAX || (j->result.status == 0 && !progress && j->tries > 1)) {
-		if (host_ails(j->result.status))
+		if (host_ails(&j->result))
 			queue_host_bad(&j->fetch->queue, j->entry.host, fetch_now_ms());
 		job_next_source(j, f);
 		return;
@@ -240,7 +240,7 @@ static void on_done(void *arg, const struct transfer_result *result)
 	struct fault f;
 	j->transfer = NULL;
 	j->result = *result;
-	if (!host_ails(result->status))
+	if (!host_ails(result))
 		queue_host_good(&j->fetch->queue, j->entry.host);
 	if (j->failure.class == FAULT_FULL || j->failure.class == FAULT_SYSTEM) {
 		job_fail(j);

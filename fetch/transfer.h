@@ -42,6 +42,7 @@ struct transfer_result {
 	bool ok;            /* a whole 200, 206 or 304 */
 	bool absent;        /* a true 404 or 410 */
 	bool again;         /* broken in a way that another try may mend */
+	bool refused;       /* ended by our own policy, which says nothing of the upstream's health */
 	struct fault fault; /* when not ok */
 	int status;         /* 0: there was no answer */
 	int64_t size;       /* of a 416: the size of the whole content; else -1 */

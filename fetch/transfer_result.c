@@ -76,6 +76,7 @@ static void judge_result(struct transfer *t, CURLcode code, long status, struct 
 	if (t->fault.class != FAULT_NONE) {
 		r->fault = t->fault;
 		r->again = false;
+		r->refused = true;
 	} else if (status == 404 || status == 410) {
 		r->absent = true;
 		fault_set(&r->fault, FAULT_ABSENT, "%s: upstream answered %ld", t->first_url, status);
