@@ -191,7 +191,7 @@ static void distrust_part(struct job *j, const struct fault *why)
 	close(j->fd);
 	j->fd = -1;
 	j->tries = 0;
-	j->begun_at = 0;
+	j->begun_at = j->furthest = 0;
 	j->resumable = false;
 	j->fresh = true;
 	job_begin_source(j);
@@ -273,7 +273,7 @@ void job_next_source(struct job *j, const struct fault *f)
 		j->failure = *f;
 	j->source_index++;
 	j->tries = 0;
-	j->begun_at = 0;
+	j->begun_at = j->furthest = 0;
 	j->resumable = false;
 	if (j->fd >= 0)
 		close(j->fd);

@@ -41,6 +41,7 @@ struct job {
 	struct transfer_head head;
 	int tries;        /* in a row without progress */
 	int64_t begun_at; /* bytes that were there when this try began */
+	int64_t furthest; /* the most that were there in any try of this source: only more is progress */
 	bool resumable;   /* the head had a validator that If-Range takes */
 	bool fresh;       /* what is there of the part is of no use */
 	bool resumed;     /* some bytes are of an earlier service */

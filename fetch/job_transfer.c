@@ -216,9 +216,11 @@ static bool host_ails(const struct transfer_result *r)
 /* A broken transfer: another try while it makes progress, else the next source. */
 static void broken(struct job *j, const struct fault *f, bool again)
 {
-	bool progress = j->at > j->begun_at;
+	bool progress = j->at > j->furthest;
 	j->tries = progress ? 1 : j->tries + 1;
 	j->begun_at = j->at;
+	if (progress)
+		j->furthest = j->at;
 	if (!again || j->tries > TRIES_MAX || (j->result.status == 0 && !progress && j->tries > 1)) {
 		if (host_ails(&j->result))
 			queue_host_bad(&j->fetch->queue, j->entry.host, fetch_now_ms());
@@ -272,6 +274,8 @@ void job_begin_transfer(struct job *j)
 	if (!j->entry.person && !j->unlimited && c->warmer.bandwidth_bytes > 0)
 		wish.bandwidth_bytes = c->warmer.bandwidth_bytes / c->warmer.connections + 1;
 	j->begun_at = j->at;
+	if (j->at > j->furthest)
+		j->furthest = j->at;
 	job_phase(j, JOB_TRANSFER);
 	j->transfer = transfer_start(j->fetch->pool, &wish, &EVENTS, j, &f);
 	if (j->transfer == NULL)
