@@ -124,6 +124,8 @@ static bool scan_quoted(struct zon_scan *s, char quote)
 /* Lines that begin with two backslashes, joined by line feeds. */
 static bool scan_multiline(struct zon_scan *s)
 {
+	if (s->end - s->p < 2 || s->p[1] != '\\')
+		return false;
 	s->len = 0;
 	s->text[0] = '\0';
 	for (bool first = true; s->end - s->p >= 2 && s->p[0] == '\\' && s->p[1] == '\\'; first = false) {

@@ -170,7 +170,8 @@ static void zon_refuses_what_zig_refuses(void **state)
 	    ".{ .name = .demo, .version = \"1.2.3\", " FINGER PATHS ", .minimum_zig_version = \"x\" }",
 	    ".{ .name = .demo, .version = \"1.2.3\", " FINGER PATHS ", .x = .{ }",
 	    ".{ .name = .demo, .version = \"1.2.3\", " FINGER ".paths = .{ \"\\q\" } }",
-	    ".{ .name = .demo, .version = \"1.2.3\", .fingerprint = 0X1, " PATHS " }"};
+	    ".{ .name = .demo, .version = \"1.2.3\", .fingerprint = 0X1, " PATHS " }",
+	    ".{ .name = .demo, .version = \"1.2.3\", " FINGER PATHS ", .x = .{ 2\\ } }", "\\"};
 	(void)state;
 	for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
 		struct zon_manifest m;
