@@ -13,10 +13,11 @@ static bool is_package(const struct job *j)
 	return j->route.kind == ROUTE_PACKAGE && !j->route.signature;
 }
 
-/* A signature or a listed digest vouches for all the bytes; a package is unpacked all the same, for its content. */
+/* A signature or a listed digest vouches for all the bytes; a package is unpacked all the same, for its content, and
+ * whatever its path is called. */
 static bool must_unpack(const struct job *j)
 {
-	return archive_is_known(j->route.path) && (is_package(j) || strcmp(j->verdict.verdict, "tls") == 0);
+	return is_package(j) || (archive_is_known(j->route.path) && strcmp(j->verdict.verdict, "tls") == 0);
 }
 
 /* Trust on first use is for what nobody else vouches for, and for the content of packages. */

@@ -183,6 +183,17 @@ static bool refused_before(struct fetch *x, const char *path, const char *sha256
 	return false;
 }
 
+/* Whether quarantine and ledger have the same bytes already. What is changed must be there as what waits for an
+ * operator now, not only some time ago. */
+static bool is_kept(struct job *j)
+{
+	struct catalog_changed waiting;
+	if (strcmp(j->verdict.verdict, "changed") != 0 || j->fetch->catalog == NULL)
+		return refused_before(j->fetch, j->route.path, j->digested.sha256_hex);
+	return catalog_changed_get(j->fetch->catalog, j->route.path, &waiting, NULL) &&
+	       strcmp(waiting.sha256, j->digested.sha256_hex) == 0;
+}
+
 /* What an earlier service left is not what upstream gives: fetches it from the same source, from its first byte. */
 static void distrust_part(struct job *j, const struct fault *why)
 {
@@ -207,7 +218,7 @@ void job_refuse(struct job *j, const struct fault *why)
 		distrust_part(j, why);
 		return;
 	}
-	if (!j->recovering && refused_before(j->fetch, j->route.path, j->digested.sha256_hex)) {
+	if (!j->recovering && is_kept(j)) {
 		store_part_remove(j->fetch->store, j->route.path);
 	} else {
 		if (!store_quarantine(j->fetch->store, j->recovering ? j->recovered : part, j->route.path, time(NULL),

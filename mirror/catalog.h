@@ -50,7 +50,7 @@ struct catalog_provenance {
 	const char *etag, *last_modified; /* as received; NULL: none */
 	int64_t started_at, finished_at, bytes;
 	const char *sha256;
-	const char *content; /* of a package: its Zig hash, else the digest of its tree; NULL: no package */
+	const char *content; /* what the path is known by, see catalog_trust.h; NULL: not by its content */
 	const char *key_id, *trusted_comment; /* NULL without a signature */
 	const char *verdict;                  /* signed | digest | pinned | tls | changed | bad */
 	const char *reason;                   /* of a refusal; NULL */

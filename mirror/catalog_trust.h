@@ -1,10 +1,10 @@
 /* catalog_trust: trust on first use, as the ledger has it: which content a path is known by, what came with another,
  * and what an operator accepted.
  *
- * The content of a package is its Zig hash, else the digest of its unpacked tree. Nothing here is stored apart from the
- * ledger: a path is known by the content of its newest row that was published or accepted, and an acceptance is a row
- * like any other, so that it can be neither undone nor hidden. Called by the fetch service (catalog_trusted_content)
- * and by `pkgmirror-warm accept` (the others). */
+ * The content of a package is its Zig hash, else the digest of its unpacked tree; that of an artifact which no key
+ * signs is its SHA-256. Nothing here is stored apart from the ledger: a path is known by the content of its newest row
+ * that was published or accepted, and an acceptance is a row like any other, so that it can be neither undone nor
+ * hidden. Called by the fetch service (catalog_trusted_content) and by `pkgmirror-warm accept` (the others). */
 #ifndef PKGMIRROR_CATALOG_TRUST_H
 #define PKGMIRROR_CATALOG_TRUST_H
 

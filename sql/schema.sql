@@ -38,7 +38,7 @@ CREATE TABLE provenance (
     finished_at     INTEGER NOT NULL,
     bytes           INTEGER NOT NULL,
     sha256          TEXT NOT NULL CHECK (length(sha256) = 64 AND sha256 NOT GLOB '*[^0-9a-f]*'),
-    content         TEXT,                   -- of a package: its Zig hash, else the digest of its unpacked tree
+    content         TEXT,                   -- of a package: its Zig hash, else the digest of its unpacked tree; of an unsigned artifact: sha256
     key_id          TEXT,
     trusted_comment TEXT,
     verdict         TEXT NOT NULL CHECK (verdict IN ('signed', 'digest', 'pinned', 'tls', 'changed', 'bad')),

@@ -194,6 +194,15 @@ def test_another_content_is_refused_and_kept(mirror, upstream):
     assert mirror.get("/" + path).body == good
     assert [r["verdict"] for r in ledger(mirror, path)] == ["tls", "changed", "pinned"]
     assert mirror.rows("SELECT * FROM changed") == []
+    # Once more the other one: it waits for an operator again; and once only, whichever service it meets.
+    mirror.wait_published(path)
+    purge(mirror, path)
+    upstream.add(place, evil)
+    assert mirror.get("/" + path).status == 502
+    mirror.kill_service()
+    assert mirror.get("/" + path).status == 502
+    assert [r["verdict"] for r in ledger(mirror, path)] == ["tls", "changed", "pinned", "changed"]
+    assert len(mirror.rows("SELECT * FROM changed")) == 1 and len(mirror.files("quarantine")) == 2
 
 
 def test_package_without_hash_is_known_by_its_tree(mirror, upstream):
@@ -227,6 +236,16 @@ def test_another_upstream_must_give_the_same_content(make_mirror, make_upstream)
     mirror.start()
     assert mirror.get("/" + path).whole
     assert [(r["verdict"], r["requested_url"]) for r in ledger(mirror, path)] == [("tls", first.url(place)), ("pinned", second.url(place))]
+
+
+def test_package_is_unpacked_whatever_it_is_called(make_mirror, upstream):
+    mirror = make_mirror(extra=f'package "api" {{\n path = "/api/{{ref}}"\n upstream = "{upstream.origin}/tarball/{{ref}}"\n}}\n')
+    upstream.add("/tarball/v1.0.0", gz(tar(PLAIN)))
+    upstream.add("/tarball/v1.0.1", gz(tar(PLAIN))[:-1], chunked=True)
+    assert mirror.get("/api/v1.0.0").body == gz(tar(PLAIN))
+    mirror.wait_published("api/v1.0.0")
+    assert entry(mirror, "api/v1.0.0")["zig_hash"] == HASH
+    assert mirror.get("/api/v1.0.1").status == 502
 
 
 # ---- upstreams as they are ---------------------------------------------------------------------------------------------
