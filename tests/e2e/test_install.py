@@ -9,7 +9,7 @@ import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PKGMIRROR_BUILD", TOP / "build/test"))
-PROGRAMS = ["pkgmirror.fcgi", "pkgmirror-fetch"]
+PROGRAMS = ["libexec/pkgmirror/pkgmirror.fcgi", "libexec/pkgmirror/pkgmirror-fetch", "sbin/pkgmirror-warm"]
 
 
 def output_of(*command):
@@ -28,9 +28,9 @@ def installed(tmp_path_factory):
     return root / "usr"
 
 
-def test_programs_are_in_libexec(installed):
+def test_programs_are_in_their_places(installed):
     for name in PROGRAMS:
-        assert os.access(installed / "libexec/pkgmirror" / name, os.X_OK)
+        assert os.access(installed / name, os.X_OK)
 
 
 def test_each_manual_page_is_installed(installed):
@@ -51,9 +51,15 @@ def test_responder_links_neither_curl_nor_openssl(installed):
     assert not re.search(r"libcurl|libssl|libcrypto|libarchive", libraries)
 
 
+def test_warmer_does_not_link_curl(installed):
+    libraries = output_of("ldd", str(installed / "sbin/pkgmirror-warm"))
+    assert "libsqlite3" in libraries and "libcrypto" in libraries and "libsodium" in libraries
+    assert not re.search(r"libcurl|libssl|libfcgi", libraries)
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_program_is_hardened(installed, name):
-    program = str(installed / "libexec/pkgmirror" / name)
+    program = str(installed / name)
     assert re.search(r"Type:\s+DYN", output_of("readelf", "-hW", program)), "no position independent executable"
     headers = output_of("readelf", "-lW", program)
     assert "GNU_RELRO" in headers

@@ -1,0 +1,54 @@
+/* warmer: see warmer.h. */
+#include "warmer/warmer.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { OPTIONS_MAX = 32, OPTION_CONFIG = 1, OPTION_QUIET, OPTION_JSON, OPTION_DRY_RUN };
+
+bool warmer_stopping(struct warmer *w)
+{
+	struct signalfd_siginfo info;
+	while (w->signal_fd >= 0 && read(w->signal_fd, &info, sizeof info) == sizeof info) {
+		if (info.ssi_signo == SIGWINCH)
+			w->resized = true;
+		else
+			w->stopping = true;
+	}
+	return w->stopping;
+}
+
+int warmer_option(struct warmer *w, int argc, char **argv, const struct option *own)
+{
+	/* --config was read by main already: without it there is no warmer. */
+	static const struct option COMMON[] = {{"config", required_argument, NULL, OPTION_CONFIG},
+	    {"quiet", no_argument, NULL, OPTION_QUIET}, {"json", no_argument, NULL, OPTION_JSON},
+	    {"dry-run", no_argument, NULL, OPTION_DRY_RUN}, {0}};
+	struct option all[OPTIONS_MAX] = {0};
+	size_t n = 0;
+	for (; own != NULL && own[n].name != NULL && n < OPTIONS_MAX - sizeof COMMON / sizeof COMMON[0]; n++)
+		all[n] = own[n];
+	memcpy(all + n, COMMON, sizeof COMMON);
+	for (;;) {
+		int c = getopt_long(argc, argv, "", all, NULL);
+		if (c == OPTION_QUIET)
+			w->quiet = true;
+		else if (c == OPTION_JSON)
+			w->json = true;
+		else if (c == OPTION_DRY_RUN)
+			w->dry_run = true;
+		else if (c != OPTION_CONFIG)
+			return c;
+	}
+}
+
+void warmer_complain(const char *what, const struct fault *f)
+{
+	if (what != NULL)
+		fprintf(stderr, "pkgmirror-warm: %s: %s\n", what, f->text);
+	else
+		fprintf(stderr, "pkgmirror-warm: %s\n", f->text);
+}
