@@ -168,14 +168,15 @@ static struct job *make(struct fetch *x, const struct route *route, const struct
 	return j;
 }
 
-/* Answers what needs no upstream. */
+/* Answers what needs no upstream. A file's own job asks for its signature however lately that was absent: it may have
+ * appeared together with the file. */
 static bool answered_at_once(struct fetch *x, struct job *j, const struct job_ask *ask, struct job_listener *l)
 {
 	struct fault f;
 	int retry_sec = 0;
 	if (x->config->offline) {
 		answer(l, FAULT_UPSTREAM, "this mirror is offline and does not have the file", 0);
-	} else if (remembered_absent(x, j, &f)) {
+	} else if (!ask->unlimited && remembered_absent(x, j, &f)) {
 		l->job = NULL;
 		l->end(l->arg, &f, 0);
 	} else if (ask->person && !queue_admit(&x->queue, ask->network, fetch_now_ms(), &retry_sec)) {

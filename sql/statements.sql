@@ -122,7 +122,7 @@ ON CONFLICT (name) DO UPDATE SET url = excluded.url, etag = excluded.etag, last_
     fetched_at = excluded.fetched_at, failures = 0, next_try = 0, body = excluded.body;
 
 -- name: document_is_json
-SELECT json_valid(?1) AND json_type(?1) = 'object';
+SELECT CASE WHEN json_valid(?1) THEN json_type(?1) = 'object' ELSE 0 END;
 
 -- name: document_duplicate
 -- A key that stands twice, among the releases or among the fields of one.
