@@ -3,12 +3,10 @@
 import os
 import re
 import signal
-import subprocess
 
 import pytest
 
 from lib.lighttpd import Lighttpd
-from lib.process import SANITIZERS
 from lib.waiting import wait_until
 from lib.zig import file_name
 
@@ -143,20 +141,11 @@ def test_terminated_service_leaves_a_part_that_is_resumed(mirror, big):
     assert transfers(big)[1].headers["range"].startswith("bytes=")
 
 
-def start_cgi(mirror, target):
-    """The responder as a CGI, without a web server. Its answer is on its standard output."""
-    environment = {
-        "PATH": os.environ["PATH"], "PKGMIRROR_CONFIG": str(mirror.configuration), "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET",
-        "REQUEST_URI": target, "REMOTE_ADDR": "127.0.0.1", "SERVER_PROTOCOL": "HTTP/1.1", "PKGMIRROR_STREAM": "1", **SANITIZERS,
-    }
-    return subprocess.Popen([mirror.build / "pkgmirror.fcgi"], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
 def test_fifty_processes_start_one_service(make_mirror, big):
     mirror = make_mirror(start=False, offload="none")
     mirror.state.joinpath("public").rmdir()
     mirror.state.rmdir()
-    children = [start_cgi(mirror, f"/zig/{NAME}") for _ in range(50)]
+    children = [mirror.start_cgi(f"/zig/{NAME}") for _ in range(50)]
     try:
         for child in children:
             out, err = child.communicate(timeout=120)

@@ -6,11 +6,12 @@ import re
 import shutil
 import signal
 import sqlite3
+import subprocess
 import tempfile
 
 from . import client
 from .lighttpd import Lighttpd
-from .process import BUILD, LIVE_LOGS, end_process, processes, read_log, run
+from .process import BUILD, LIVE_LOGS, SANITIZERS, end_process, processes, read_log, run
 from .waiting import wait_until
 
 COMPLAINTS = re.compile(r"ERROR: \w+Sanitizer|runtime error: |SUMMARY: \w+Sanitizer")
@@ -56,6 +57,19 @@ class Mirror:
         """Runs one of our programs with this mirror's configuration in its environment, to its end."""
         env = {"PKGMIRROR_CONFIG": str(self.configuration), **self.environment, **(env or {})}
         return run([self.build / name, *arguments], status=status, env=env, **more)
+
+    def start_cgi(self, target, wrapper=(), **parameters):
+        """Starts the responder as a CGI without a web server, with more environment if need be. A Popen with pipes: the
+        answer is on its standard output, the log on its standard error. `wrapper`: words before the program."""
+        environment = {
+            "PATH": os.environ["PATH"], "PKGMIRROR_CONFIG": str(self.configuration), "GATEWAY_INTERFACE": "CGI/1.1",
+            "REQUEST_METHOD": "GET", "REQUEST_URI": target, "REMOTE_ADDR": "127.0.0.1", "SERVER_PROTOCOL": "HTTP/1.1",
+            "PKGMIRROR_STREAM": "1", **SANITIZERS, **self.environment, **parameters,
+        }
+        return subprocess.Popen(
+            [*wrapper, self.build / "pkgmirror.fcgi"], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     # -- life
 
