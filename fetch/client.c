@@ -151,6 +151,9 @@ static void serve(struct client *c, const struct wire_message *m)
 	if (m->kind == WIRE_REFRESH) {
 		documents_refresh(x);
 		c->ending = true;
+	} else if (m->kind == WIRE_UPDATE) {
+		c->on_document = true;
+		documents_update(x, &c->listener);
 	} else if (m->kind != WIRE_GET && m->kind != WIRE_WANT) {
 		c->broken = true;
 	} else if (!route_canonical(x->config, m->path, &route, &f)) {

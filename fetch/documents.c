@@ -15,7 +15,13 @@
 #include <unistd.h>
 
 enum document_id { DOCUMENT_INDEX, DOCUMENT_NOMINATED, DOCUMENT_MIRRORS, DOCUMENTS };
-enum { BACK_OFF_FIRST_SEC = 5, BACK_OFF_LAST_SEC = 900, MIRRORS_MAX = 64, MIRRORS_BYTES_MAX = 64 * 1024 };
+enum {
+	BACK_OFF_FIRST_SEC = 5,
+	BACK_OFF_LAST_SEC = 900,
+	NOTED_SEC = 3600, /* that a document is unchanged is written to the catalogue so often */
+	MIRRORS_MAX = 64,
+	MIRRORS_BYTES_MAX = 64 * 1024
+};
 
 static const char *const NAMES[DOCUMENTS] = {"index", "nominated", "mirrors"};
 
@@ -27,12 +33,15 @@ struct document {
 	struct transfer_head head;
 	char *body;
 	size_t len, cap;
-	bool tried; /* since this service began */
+	bool tried;          /* since this service began */
+	int64_t checked_at;  /* last success, as far as this service knows */
+	struct fault failed; /* of the last try; FAULT_NONE: it went well */
 	struct job_listener *listeners;
 };
 
 struct documents {
 	struct document all[DOCUMENTS];
+	struct job_listener *updates; /* wait until no document is being asked for */
 	char mirrors[MIRRORS_MAX][256];
 	size_t mirror_count;
 };
@@ -40,10 +49,22 @@ struct documents {
 static void load_mirrors(struct fetch *x);
 static bool rebuild_index(struct fetch *x, int64_t checked_at, struct fault *f);
 static int64_t index_checked_at(struct fetch *x);
+static const char *served_name(const struct document *d);
 
 static bool wanted(const struct document *d)
 {
 	return d->url[0] != '\0';
+}
+
+/* The time of a document's link outlives a service. */
+static void read_checked_at(struct document *d)
+{
+	struct store_document info;
+	int fd = served_name(d)[0] != '\0' ? store_document_open(d->fetch->store, served_name(d), &info, NULL) : -1;
+	if (fd < 0)
+		return;
+	d->checked_at = info.checked_at;
+	close(fd);
 }
 
 bool documents_new(struct fetch *x)
@@ -55,6 +76,7 @@ bool documents_new(struct fetch *x)
 	for (int i = 0; i < DOCUMENTS; i++) {
 		d->all[i].id = (enum document_id)i;
 		d->all[i].fetch = x;
+		read_checked_at(&d->all[i]);
 	}
 	snprintf(d->all[DOCUMENT_INDEX].url, ROUTE_URL_CAP, "%s/download/index.json", t->upstream);
 	snprintf(d->all[DOCUMENT_NOMINATED].url, ROUTE_URL_CAP, "%s", t->nominated_index);
@@ -92,14 +114,38 @@ static void end_listeners(struct document *d, const struct fault *f, int retry_s
 	}
 }
 
+static bool take_off(struct job_listener **list, const struct job_listener *listener)
+{
+	for (struct job_listener **p = list; *p != NULL; p = &(*p)->next)
+		if (*p == listener) {
+			*p = listener->next;
+			return true;
+		}
+	return false;
+}
+
 void documents_leave(struct fetch *x, struct job_listener *listener)
 {
-	for (int i = 0; i < DOCUMENTS; i++)
-		for (struct job_listener **p = &x->documents->all[i].listeners; *p != NULL; p = &(*p)->next)
-			if (*p == listener) {
-				*p = listener->next;
-				return;
-			}
+	bool found = take_off(&x->documents->updates, listener);
+	for (int i = 0; i < DOCUMENTS && !found; i++)
+		found = take_off(&x->documents->all[i].listeners, listener);
+}
+
+/* Tells those who wait for an update how it went, when it is over: the index counts more than the nominated one, that
+ * more than the list of mirrors. */
+static void end_updates(struct fetch *x)
+{
+	const struct fault *f = NULL;
+	if (documents_busy(x))
+		return;
+	for (int i = DOCUMENTS; i-- > 0;)
+		if (wanted(&x->documents->all[i]) && x->documents->all[i].failed.class != FAULT_NONE)
+			f = &x->documents->all[i].failed;
+	while (x->documents->updates != NULL) {
+		struct job_listener *l = x->documents->updates;
+		x->documents->updates = l->next;
+		l->end(l->arg, f, 0);
+	}
 }
 
 /* The file that this mirror serves for it; "" for one that is only an ingredient. */
@@ -140,6 +186,7 @@ static void failed(struct document *d, const struct fault *f)
 	for (int i = 0; i < row.failures && pause < BACK_OFF_LAST_SEC; i++)
 		pause *= 2;
 	pause = jitter(pause < BACK_OFF_LAST_SEC ? pause : BACK_OFF_LAST_SEC);
+	d->failed = *f;
 	log_fault(f, "document", "name", NAMES[d->id], "url", d->url, NULL);
 	if (d->fetch->catalog != NULL &&
 	    !catalog_source_failed(d->fetch->catalog, NAMES[d->id], d->url, row.failures + 1, time(NULL) + pause, &g))
@@ -164,7 +211,10 @@ static bool write_document(struct document *d, const char *text, size_t len, int
 static int64_t index_checked_at(struct fetch *x)
 {
 	struct catalog_source row;
-	return read_source(&x->documents->all[DOCUMENT_INDEX], &row) ? row.fetched_at : 0;
+	const struct document *d = &x->documents->all[DOCUMENT_INDEX];
+	if (!read_source(d, &row))
+		return 0;
+	return row.fetched_at > d->checked_at ? row.fetched_at : d->checked_at;
 }
 
 static bool rebuild_index(struct fetch *x, int64_t checked_at, struct fault *f)
@@ -215,9 +265,17 @@ static void load_mirrors(struct fetch *x)
 		close(fd);
 }
 
-static void note_checked(struct document *d)
+/* That nothing has changed is written down seldom: a mirror with nothing to do writes nothing. */
+static void note_checked(struct document *d, bool unchanged)
 {
+	struct catalog_source row;
 	struct fault f;
+	int64_t now = time(NULL);
+	bool known = unchanged && read_source(d, &row) && row.failures == 0 && row.fetched_at > now - NOTED_SEC &&
+	             row.fetched_at <= now;
+	d->checked_at = now;
+	if (known)
+		return;
 	if (d->fetch->catalog != NULL && !catalog_source_checked(d->fetch->catalog, NAMES[d->id], d->url, d->head.etag,
 	                                     d->head.last_modified, time(NULL), &f))
 		fetch_catalog_fault(&f, NAMES[d->id]);
@@ -235,6 +293,7 @@ static bool take_index(struct document *d, struct fault *f)
 		return fault_set(f, FAULT_SYSTEM, "without a catalogue no index can be imported");
 	if (!index_import(d->fetch->catalog, d->fetch->config, &in, time(NULL), f))
 		return false;
+	d->checked_at = time(NULL);
 	/* The nominated index alone makes no document of ours. */
 	return rebuild_index(d->fetch, index_checked_at(d->fetch), f) ||
 	       (d->id == DOCUMENT_NOMINATED && f->class == FAULT_ABSENT);
@@ -248,7 +307,7 @@ static bool take_mirrors(struct document *d, struct fault *f)
 	}
 	if (!write_document(d, d->body, d->len, time(NULL), f))
 		return false;
-	note_checked(d);
+	note_checked(d, false);
 	return true;
 }
 
@@ -285,7 +344,7 @@ static void on_done(void *arg, const struct transfer_result *r)
 	bool ok = r->ok;
 	d->transfer = NULL;
 	if (ok && r->status == 304) {
-		note_checked(d);
+		note_checked(d, true);
 		store_document_touch(d->fetch->store, served_name(d), time(NULL));
 	} else if (ok && d->head.size >= 0 && (int64_t)d->len != d->head.size) {
 		ok = fault_set(&f, FAULT_UPSTREAM, "%s: cut short", d->url);
@@ -301,10 +360,12 @@ static void on_done(void *arg, const struct transfer_result *r)
 	d->tried = true;
 	if (!ok) {
 		failed(d, &f);
-		return;
+	} else {
+		d->failed.class = FAULT_NONE;
+		log_event(LOG_INFO_LEVEL, "document", "name", NAMES[d->id], "status", log_int(r->status).text, NULL);
+		end_listeners(d, NULL, 0);
 	}
-	log_event(LOG_INFO_LEVEL, "document", "name", NAMES[d->id], "status", log_int(r->status).text, NULL);
-	end_listeners(d, NULL, 0);
+	end_updates(d->fetch);
 }
 
 /* Starts a refresh unless one runs. */
@@ -336,7 +397,8 @@ static enum need need(const struct document *d, int64_t *pause)
 		return NEED_NOTHING;
 	if (!read_source(d, &row))
 		return NEED_REFRESH;
-	if (row.fetched_at > now - d->fetch->config->toolchains.index_ttl_sec && row.fetched_at <= now &&
+	int64_t checked_at = row.fetched_at > d->checked_at ? row.fetched_at : d->checked_at;
+	if (checked_at > now - d->fetch->config->toolchains.index_ttl_sec && checked_at <= now &&
 	    (d->id == DOCUMENT_NOMINATED || is_there(d)))
 		return NEED_NOTHING;
 	*pause = row.next_try - now;
@@ -349,6 +411,22 @@ void documents_refresh(struct fetch *x)
 	for (int i = 0; i < DOCUMENTS; i++)
 		if (need(&x->documents->all[i], &pause) == NEED_REFRESH)
 			refresh(&x->documents->all[i]);
+}
+
+void documents_update(struct fetch *x, struct job_listener *l)
+{
+	struct fault f;
+	if (x->config->offline) {
+		fault_set(&f, FAULT_UPSTREAM, "this mirror is offline");
+		l->end(l->arg, &f, 0);
+		return;
+	}
+	l->next = x->documents->updates;
+	x->documents->updates = l;
+	for (int i = 0; i < DOCUMENTS; i++)
+		if (wanted(&x->documents->all[i]))
+			refresh(&x->documents->all[i]);
+	end_updates(x);
 }
 
 void documents_join(struct fetch *x, const struct route *route, struct job_listener *l)

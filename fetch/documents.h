@@ -20,6 +20,10 @@ void documents_rebuild(struct fetch *x);
 /* Refreshes what is older than index_ttl and not being left alone after a failure. Answers nobody. */
 void documents_refresh(struct fetch *x);
 
+/* Somebody waits until every document was asked for, fresh or not, however it failed before: `end` comes when all of
+ * them have ended, with the weightiest failure. documents_leave takes the listener off. */
+void documents_update(struct fetch *x, struct job_listener *listener);
+
 /* A client waits for the document of a route (ROUTE_INDEX, ROUTE_MIRRORS): `end` comes at once when there is a fresh
  * one, else after the refresh; a stale one is as good as none only when there is none at all. documents_leave takes a
  * listener off. */

@@ -118,7 +118,7 @@ bool catalog_version_files(struct catalog *c, const char *version, void (*each)(
 /* One row of `source`: an index document. */
 struct catalog_source {
 	char etag[256], last_modified[64]; /* "" = none */
-	int64_t fetched_at;                /* last success, 304 included */
+	int64_t fetched_at;                /* last success; a 304 is noted once an hour */
 	int failures;                      /* in a row since */
 	int64_t next_try;                  /* do not ask again before */
 };

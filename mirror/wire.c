@@ -55,6 +55,8 @@ size_t wire_format(const struct wire_message *m, char out[WIRE_LINE_CAP + 1])
 		return done(snprintf(out, cap, "want %s\n", m->path));
 	case WIRE_REFRESH:
 		return done(snprintf(out, cap, "refresh\n"));
+	case WIRE_UPDATE:
+		return done(snprintf(out, cap, "update\n"));
 	case WIRE_SIZE:
 		if (m->number < -1)
 			return 0;
@@ -168,6 +170,9 @@ bool wire_parse(const char *line, size_t len, struct wire_message *out)
 		ok = take_copy(&r, out->path, sizeof out->path);
 	} else if (take_word(&r, "refresh")) {
 		out->kind = WIRE_REFRESH;
+		ok = true;
+	} else if (take_word(&r, "update")) {
+		out->kind = WIRE_UPDATE;
 		ok = true;
 	} else if (take_word(&r, "size")) {
 		out->kind = WIRE_SIZE;

@@ -7,11 +7,13 @@
  *     get PATH NETWORK SOURCE       a person waits for PATH
  *     want PATH                     the warmer waits for PATH: low priority, no miss limit
  *     refresh                       the index documents may be due; no answer, the service closes the connection
+ *     update                        the index documents are asked for now, fresh or not; `done` when each of them was
+ *                                   had or is unchanged, else `fail`
  *   service -> client
  *     size N|-                      the content has N bytes (- unknown) and grows in part/PATH. A second `size` on a
  *                                   connection, or one from another service, may be of other content: compare the inode
  *     at N                          the first N bytes of it can be read
- *     done                          verified and published: public/PATH
+ *     done                          verified and published: public/PATH; or updated
  *     fail CLASS RETRY TEXT         it ended; CLASS is a fault class name, RETRY the seconds to wait or 0
  *
  * PATH is a route's canonical path (no spaces). NETWORK is netaddr's text or "-". SOURCE is [A-Za-z0-9._-]{1,64} or
@@ -25,7 +27,7 @@
 
 enum { WIRE_LINE_CAP = 1024, WIRE_PATH_CAP = 640, WIRE_NETWORK_CAP = 64, WIRE_SOURCE_CAP = 65 };
 
-enum wire_kind { WIRE_GET, WIRE_WANT, WIRE_REFRESH, WIRE_SIZE, WIRE_AT, WIRE_DONE, WIRE_FAIL };
+enum wire_kind { WIRE_GET, WIRE_WANT, WIRE_REFRESH, WIRE_UPDATE, WIRE_SIZE, WIRE_AT, WIRE_DONE, WIRE_FAIL };
 
 struct wire_message {
 	enum wire_kind kind;

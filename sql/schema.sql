@@ -101,7 +101,7 @@ CREATE TABLE source (
     url           TEXT NOT NULL,
     etag          TEXT,
     last_modified TEXT,
-    fetched_at    INTEGER NOT NULL DEFAULT 0, -- last success, 304 included; 0: never
+    fetched_at    INTEGER NOT NULL DEFAULT 0, -- last success, a 304 is noted once an hour; 0: never
     failures      INTEGER NOT NULL DEFAULT 0, -- in a row since
     next_try      INTEGER NOT NULL DEFAULT 0,
     body          TEXT                        -- the last good document
