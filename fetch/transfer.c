@@ -29,12 +29,12 @@ static bool take_head(struct transfer *t, long status)
 		t->head.size = length;
 	} else if (t->head.offset != t->wished_offset ||
 	           (length >= 0 && t->head.size >= 0 && t->head.size != t->wished_offset + length)) {
-		return fault_set(&t->fault, FAULT_UPSTREAM, "%s: sent another range than was asked for", t->url);
+		return fault_set(&t->fault, FAULT_UPSTREAM, "%s: sent another range than was asked for", t->shown);
 	} else if (t->head.size < 0 && length >= 0) {
 		t->head.size = t->wished_offset + length;
 	}
 	if (t->head.size > t->max_bytes)
-		return fault_set(&t->fault, FAULT_UPSTREAM, "%s: larger than max_file_size", t->url);
+		return fault_set(&t->fault, FAULT_UPSTREAM, "%s: larger than max_file_size", t->shown);
 	t->head_told = true;
 	return t->events->head == NULL || t->events->head(t->arg, &t->head);
 }
@@ -80,15 +80,24 @@ static size_t on_data(char *bytes, size_t size, size_t count, void *arg)
 	if (!t->head_told)
 		return t->received > ERROR_BODY_MAX ? 0 : len;
 	if (t->head.offset + t->received > t->max_bytes) {
-		fault_set(&t->fault, FAULT_UPSTREAM, "%s: larger than max_file_size", t->url);
+		fault_set(&t->fault, FAULT_UPSTREAM, "%s: larger than max_file_size", t->shown);
 		return 0;
 	}
 	return t->events->data(t->arg, bytes, len) ? len : 0;
 }
 
+/* Where a request with a token was redirected to may have a token of its own, in the query. */
+static void set_shown(struct transfer *t)
+{
+	bool secret =
+	    t->hops > 0 && t->route != NULL && t->route->rule != NULL && t->route->rule->token_file[0] != '\0';
+	snprintf(t->shown, sizeof t->shown, "%.*s", (int)(secret ? strcspn(t->url, "?") : strlen(t->url)), t->url);
+}
+
 static bool begin_hop(struct transfer *t, struct fault *f)
 {
 	char range[32];
+	set_shown(t);
 	t->head_told = false;
 	t->received = t->window_received = 0;
 	t->error[0] = '\0';

@@ -25,7 +25,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 	if (!t->pool->config->allow_private_upstreams && !netaddr_is_public(&address->addr)) {
 		netaddr_text(&address->addr, text);
 		t->refused_address = true;
-		fault_set(&t->fault, FAULT_UPSTREAM, "%s is at %s, which is no public address", t->url, text);
+		fault_set(&t->fault, FAULT_UPSTREAM, "%s is at %s, which is no public address", t->shown, text);
 		return CURL_SOCKET_BAD;
 	}
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -138,12 +138,12 @@ static bool judge_redirect(struct transfer *t)
 	           curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0) != CURLUE_OK ||
 	           curl_url_get(u, CURLUPART_URL, &target, 0) != CURLUE_OK || strlen(target) >= sizeof t->url ||
 	           url_parse(target, &to) != NULL || url_parse(t->url, &from) != NULL) {
-		fault_set(&t->fault, FAULT_UPSTREAM, "%s: redirects to what is no URL of ours", t->url);
+		fault_set(&t->fault, FAULT_UPSTREAM, "%s: redirects to what is no URL of ours", t->shown);
 	} else if (to.tls != from.tls) {
-		fault_set(&t->fault, FAULT_UPSTREAM, "%s: redirects to another scheme", t->url);
+		fault_set(&t->fault, FAULT_UPSTREAM, "%s: redirects to another scheme", t->shown);
 	} else if (t->route != NULL ? !route_redirect_allowed(t->route, t->first_url, to.host, to.host_len)
 	                            : !url_has_host(&from, to.host, to.host_len)) {
-		fault_set(&t->fault, FAULT_UPSTREAM, "%s: redirects to %.*s, which is not allowed", t->url,
+		fault_set(&t->fault, FAULT_UPSTREAM, "%s: redirects to %.*s, which is not allowed", t->shown,
 		    (int)to.host_len, to.host);
 	} else {
 		snprintf(t->url, sizeof t->url, "%s", target);

@@ -38,6 +38,7 @@ struct transfer {
 	void *arg;
 	char first_url[ROUTE_URL_CAP]; /* before any redirect */
 	char url[ROUTE_URL_CAP];       /* of this hop */
+	char shown[ROUTE_URL_CAP];     /* the same for ledger and log */
 	char location[ROUTE_URL_CAP];
 	char if_range[TRANSFER_VALIDATOR_CAP], if_none_match[TRANSFER_VALIDATOR_CAP];
 	char if_modified_since[TRANSFER_VALIDATOR_CAP];

@@ -102,7 +102,7 @@ void transfer_judge(struct transfer *t, CURLcode code, long status, struct trans
 {
 	const char *address = NULL;
 	judge_result(t, code, status, r);
-	copy(r->effective_url, sizeof r->effective_url, t->url);
+	copy(r->effective_url, sizeof r->effective_url, t->shown);
 	curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &address);
 	copy(r->remote_address, sizeof r->remote_address, address);
 	tell_certificate(t, r);

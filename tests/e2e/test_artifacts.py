@@ -159,25 +159,30 @@ def test_token_goes_to_the_rules_own_host_only(make_mirror, make_upstream, tmp_p
     (tmp_path / "token").write_text(token + "\n")
     forge, cdn = make_upstream(), make_upstream(name="localhost")
     forge.add("/releases/v1.0.0/direct.bin", b"direct")
-    forge.add("/releases/v1.0.0/moved.bin", b"", redirect=cdn.url("/moved.bin"))
+    forge.add("/releases/v1.0.0/moved.bin", b"", redirect=cdn.url("/moved.bin") + "?token=another-secret")
+    forge.add("/releases/v1.0.0/lost.bin", b"", redirect=cdn.url("/lost.bin") + "?token=another-secret")
     forge.add("/releases/v1.0.0/forbidden.bin", b"", status=403)
     forge.add("/releases/v1.0.0/within.bin", b"", redirect="/elsewhere.bin")
     forge.add("/elsewhere.bin", b"within")
     cdn.add("/moved.bin", b"moved")
     more = f'token_file = "{tmp_path / "token"}"\n  redirects = {{"localhost"}}'
     mirror = make_mirror(extra=rule(forge, more))
-    answers = {name: mirror.get(f"/files/artifact/v1.0.0/{name}.bin") for name in ("direct", "moved", "within", "forbidden", "absent")}
+    answers = {name: mirror.get(f"/files/artifact/v1.0.0/{name}.bin") for name in ("direct", "moved", "within", "forbidden", "absent", "lost")}
     assert [answers[name].body for name in ("direct", "moved", "within")] == [b"direct", b"moved", b"within"]
     assert (answers["forbidden"].status, answers["absent"].status) == (504, 404)
     for request in forge.seen():
         expected = None if request.path == "/elsewhere.bin" else "Bearer " + token
         assert request.headers.get("authorization") == expected
-    assert [(r.path, r.headers.get("authorization")) for r in cdn.seen()] == [("/moved.bin", None)]
+    assert [(r.path, r.headers.get("authorization")) for r in cdn.seen()] == [
+        ("/moved.bin?token=another-secret", None), ("/lost.bin?token=another-secret", None)]
+    row = mirror.rows("SELECT effective_url FROM provenance WHERE path LIKE '%moved.bin'")[0]
+    assert row["effective_url"] == cdn.url("/moved.bin")
     # Neither a log nor the catalogue nor any other file has it.
     mirror.stop()
     files = [path for path in mirror.folder.rglob("*") if path.is_file() and not path.is_symlink()]
     assert {"catalog.db", "fetch.log", "pkgmirror.conf"} <= {path.name for path in files}
-    assert [path for path in files if token.encode() in path.read_bytes()] == []
+    for secret in (token, "another-secret"):
+        assert [path for path in files if secret.encode() in path.read_bytes()] == []
     assert all(token not in str(answer.headers) and token.encode() not in answer.body for answer in answers.values())
 
 
