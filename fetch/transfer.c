@@ -10,7 +10,7 @@
 #include <time.h>
 
 /* Less than this is no slow upstream but one that holds a slot. Judged over two stall times. */
-enum { LEAST_BYTES_PER_SEC = 256, ERROR_BODY_MAX = 256 * 1024 };
+enum { LEAST_BYTES_PER_SEC = 256, ERROR_BODY_MAX = 256 * 1024, OWN_DELAY_MS = 250 };
 
 static int64_t now_ms(void)
 {
@@ -274,6 +274,18 @@ static bool stalls(struct transfer *t, int64_t now)
 	return true;
 }
 
+/* What kept us from looking, such as a busy catalogue or a slow disk, is not the upstreams' delay. */
+static void forgive_own_delay(struct transfer_pool *pool, int64_t since_ms)
+{
+	int64_t delay_ms = now_ms() - since_ms;
+	if (delay_ms < OWN_DELAY_MS)
+		return;
+	for (struct transfer *t = pool->first; t != NULL; t = t->next) {
+		t->progress_ms += delay_ms;
+		t->window_ms += delay_ms;
+	}
+}
+
 static struct transfer *find_stalled(const struct transfer_pool *pool)
 {
 	int64_t now = now_ms();
@@ -319,7 +331,10 @@ void transfer_turn(struct transfer_pool *pool, struct transfer_wait *others, siz
 {
 	int running, left;
 	CURLMsg *message;
+	if (pool->turned_ms > 0)
+		forgive_own_delay(pool, pool->turned_ms);
 	wait_all(pool, others, count, timeout_ms);
+	const int64_t woken_ms = now_ms();
 	curl_multi_perform(pool->multi, &running);
 	while ((message = curl_multi_info_read(pool->multi, &left)) != NULL) {
 		struct transfer *t = NULL;
@@ -329,5 +344,7 @@ void transfer_turn(struct transfer_pool *pool, struct transfer_wait *others, siz
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
 		finish(t, code);
 	}
+	forgive_own_delay(pool, woken_ms);
 	end_stalled(pool);
+	pool->turned_ms = now_ms();
 }

@@ -24,6 +24,7 @@ struct transfer_pool {
 	CURLM *multi;
 	char agent[512];
 	struct transfer *first; /* all that run, linked by next */
+	int64_t turned_ms;      /* when the last turn ended; 0: there was none */
 	struct curl_waitfd *waits;
 	size_t waits_cap;
 };

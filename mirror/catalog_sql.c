@@ -13,9 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { BUSY_MS = 5000, APPLICATION_ID = 0x706b676d /* "pkgm" */ };
+/* Who found it busy for long does not wait long again for a while: a fetch service would stand still meanwhile. */
+enum { BUSY_MS = 5000, BUSY_AGAIN_MS = 50, BUSY_PAUSE_SEC = 10, APPLICATION_ID = 0x706b676d /* "pkgm" */ };
 
 struct catalog_query {
 	struct catalog *catalog;
@@ -25,12 +27,24 @@ struct catalog_query {
 struct catalog {
 	sqlite3 *db;
 	char file[512];
+	time_t impatient_until; /* 0: waits as long as it should */
 	struct catalog_query queries[STATEMENTS];
 };
 
-static bool fail(const struct catalog *c, const char *what, struct fault *f)
+static time_t now_sec(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+static bool fail(struct catalog *c, const char *what, struct fault *f)
 {
 	int code = sqlite3_errcode(c->db);
+	if ((code & 0xff) == SQLITE_BUSY && c->impatient_until == 0) {
+		c->impatient_until = now_sec() + BUSY_PAUSE_SEC;
+		sqlite3_busy_timeout(c->db, BUSY_AGAIN_MS);
+	}
 	return fault_set(
 	    f, code == SQLITE_FULL ? FAULT_FULL : FAULT_SYSTEM, "%s: %s: %s", c->file, what, sqlite3_errmsg(c->db));
 }
@@ -244,6 +258,10 @@ static struct catalog_query *compile(struct catalog *c, enum sql_statement state
 {
 	struct catalog_query *q = &c->queries[statement];
 	q->catalog = c;
+	if (c->impatient_until != 0 && now_sec() >= c->impatient_until) {
+		c->impatient_until = 0;
+		sqlite3_busy_timeout(c->db, BUSY_MS);
+	}
 	if (q->statement == NULL && sqlite3_prepare_v3(c->db, sql_statements[statement], -1, SQLITE_PREPARE_PERSISTENT,
 	                                &q->statement, NULL) != SQLITE_OK) {
 		fail(c, sql_statement_names[statement], f);

@@ -58,9 +58,10 @@ class Mirror:
         env = {"PKGMIRROR_CONFIG": str(self.configuration), **self.environment, **(env or {})}
         return run([self.build / name, *arguments], status=status, env=env, **more)
 
-    def start_cgi(self, target, wrapper=(), **parameters):
+    def start_cgi(self, target, wrapper=(), who=None, **parameters):
         """Starts the responder as a CGI without a web server, with more environment if need be. A Popen with pipes: the
-        answer is on its standard output, the log on its standard error. `wrapper`: words before the program."""
+        answer is on its standard output, the log on its standard error. `wrapper`: words before the program;
+        `who`: user and groups, as Popen takes them."""
         environment = {
             "PATH": os.environ["PATH"], "PKGMIRROR_CONFIG": str(self.configuration), "GATEWAY_INTERFACE": "CGI/1.1",
             "REQUEST_METHOD": "GET", "REQUEST_URI": target, "REMOTE_ADDR": "127.0.0.1", "SERVER_PROTOCOL": "HTTP/1.1",
@@ -68,7 +69,7 @@ class Mirror:
         }
         return subprocess.Popen(
             [*wrapper, self.build / "pkgmirror.fcgi"], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.PIPE, **(who or {}),
         )
 
     # -- life

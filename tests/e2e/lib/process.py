@@ -46,7 +46,7 @@ def accepts(port, host="127.0.0.1"):
 def read_log(path):
     try:
         return pathlib.Path(path).read_text(errors="replace")
-    except FileNotFoundError:
+    except OSError:
         return ""
 
 
