@@ -2,6 +2,7 @@
 
 import hashlib
 import pathlib
+import threading
 
 from .process import run
 
@@ -13,17 +14,22 @@ class Signer:
         run(["minisign", "-G", "-W", "-f", "-p", self.folder / "minisign.pub", "-s", self.secret])
         self.key = (self.folder / "minisign.pub").read_text().splitlines()[1]
         self.made = {}
+        self.lock = threading.Lock()
 
     def sign(self, body, name, comment=None, legacy=False):
         """The bytes of NAME.minisig for `body`. The trusted comment is minisign's own, which names the file, when none
         is given."""
         what = (hashlib.sha256(body).digest(), name, comment, legacy)
-        if what not in self.made:
-            place = self.folder / f"signed{len(self.made)}"
-            place.mkdir()
-            (place / name).write_bytes(body)
-            more = (["-t", comment] if comment is not None else []) + (["-l"] if legacy else [])
-            run(["minisign", "-S", "-s", self.secret, "-m", place / name, "-x", place / "signature", *more])
-            self.made[what] = (place / "signature").read_bytes()
-            (place / name).unlink()
-        return self.made[what]
+        with self.lock:
+            if what not in self.made:
+                self.made[what] = self.make(body, name, comment, legacy)
+            return self.made[what]
+
+    def make(self, body, name, comment, legacy):
+        place = self.folder / f"signed{len(self.made)}"
+        place.mkdir()
+        (place / name).write_bytes(body)
+        more = (["-t", comment] if comment is not None else []) + (["-l"] if legacy else [])
+        run(["minisign", "-S", "-s", self.secret, "-m", place / name, "-x", place / "signature", *more])
+        (place / name).unlink()
+        return (place / "signature").read_bytes()
