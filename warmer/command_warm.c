@@ -1,7 +1,29 @@
-/* command_warm: gets what the configuration says should be here. See pkgmirror-warm(8). */
-#include "warmer/warmer.h"
+/* command_warm: gets what the configuration says should be here, once or again and again. See pkgmirror-warm(8). */
+#include "warmer/lock.h"
+#include "warmer/round.h"
+#include "warmer/watch.h"
 
 #include <stdio.h>
+#include <unistd.h>
+
+static enum warmer_exit complain(const struct fault *f)
+{
+	warmer_complain(NULL, f);
+	return f->class == FAULT_BUSY ? WARMER_ANOTHER : WARMER_FAILED;
+}
+
+static enum warmer_exit once(struct warmer *w)
+{
+	struct round r = {.update = true, .wake_fd = -1};
+	struct fault f;
+	int lock = lock_take(w->store, LOCK_WORK, &f);
+	if (lock < 0)
+		return complain(&f);
+	enum warmer_exit status = warmer_open_catalog(w, CATALOG_WRITE, &f) ? round_run(w, &r) : complain(&f);
+	warmer_close_catalog(w);
+	close(lock);
+	return status;
+}
 
 int command_warm(struct warmer *w, int argc, char **argv)
 {
@@ -16,5 +38,7 @@ int command_warm(struct warmer *w, int argc, char **argv)
 		fprintf(stderr, "pkgmirror-warm: unexpected argument %s\n", argv[optind]);
 		return WARMER_USAGE;
 	}
-	return WARMER_DONE;
+	if (w->dry_run)
+		return round_estimate(w);
+	return w->watch ? watch_run(w) : once(w);
 }

@@ -5,9 +5,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-int lock_take(const struct store *store, struct fault *f)
+int lock_take(const struct store *store, enum lock_kind kind, struct fault *f)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)kind, .l_len = 1};
 	int fd = openat(store_fd(store), "run/warm.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0) {
 		fault_errno(f, FAULT_SYSTEM, errno, "cannot open run/warm.lock");
@@ -16,7 +16,8 @@ int lock_take(const struct store *store, struct fault *f)
 	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
 		return fd;
 	if (errno == EAGAIN || errno == EACCES)
-		fault_set(f, FAULT_BUSY, "another pkgmirror-warm works on this state_dir");
+		fault_set(f, FAULT_BUSY, "another pkgmirror-warm %s this state_dir",
+		    kind == LOCK_WORK ? "works on" : "watches over");
 	else
 		fault_errno(f, FAULT_SYSTEM, errno, "cannot lock run/warm.lock");
 	close(fd);

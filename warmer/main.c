@@ -14,6 +14,7 @@
 /* What a command needs of main. */
 enum command_need {
 	NEEDS_CONFIG, /* nothing else: another mirror is its business */
+	NEEDS_STORE,  /* and the store; it opens the catalogue and takes the lock by itself */
 	NEEDS_READ,   /* looks at store and catalogue */
 	NEEDS_WRITE   /* changes them: one at a time, unless it is a dry run */
 };
@@ -26,7 +27,8 @@ struct command {
 
 /* The first is what is done when none is named. */
 static const struct command COMMANDS[] = {
-    {"warm", command_warm, NEEDS_WRITE},
+    {"warm", command_warm, NEEDS_STORE},
+    {"estimate", command_estimate, NEEDS_STORE},
 };
 
 static const char USAGE[] =
@@ -35,6 +37,7 @@ static const char USAGE[] =
     "Everything of pkgmirror that happens without a request.\n"
     "\n"
     "  warm [--watch]  get what the configuration says should be here (the default)\n"
+    "  estimate        say what is here and what is lacking\n"
     "\n"
     "  --config FILE   the configuration (default: PKGMIRROR_CONFIG, else the built-in path)\n"
     "  --quiet         print nothing but complaints\n"
@@ -121,22 +124,24 @@ static int run(struct warmer *w, const struct command *command, int argc, char *
 
 	if (command->need == NEEDS_CONFIG)
 		return command->run(w, argc, argv);
-	w->store = store_open(w->config->state_dir, writes, &f);
+	w->store = store_open(w->config->state_dir, writes || command->need == NEEDS_STORE, &f);
 	if (w->store == NULL)
 		return complain(NULL, &f, WARMER_FAILED);
-	if (writes && (lock = lock_take(w->store, &f)) < 0) {
+	if (command->need == NEEDS_STORE) {
+		status = command->run(w, argc, argv);
+		goto out;
+	}
+	if (writes && (lock = lock_take(w->store, LOCK_WORK, &f)) < 0) {
 		status = complain(NULL, &f, f.class == FAULT_BUSY ? WARMER_ANOTHER : WARMER_FAILED);
 		goto out;
 	}
-	w->catalog =
-	    catalog_open(w->config->state_dir, writes ? CATALOG_WRITE : CATALOG_READ, store_on_network(w->store), &f);
-	if (w->catalog == NULL && (writes || f.class != FAULT_ABSENT)) {
+	if (!warmer_open_catalog(w, writes ? CATALOG_WRITE : CATALOG_READ, &f) && (writes || f.class != FAULT_ABSENT)) {
 		status = complain(NULL, &f, WARMER_FAILED);
 		goto out;
 	}
 	status = command->run(w, argc, argv);
 out:
-	catalog_close(w->catalog);
+	warmer_close_catalog(w);
 	if (lock >= 0)
 		close(lock);
 	store_close(w->store);

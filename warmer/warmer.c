@@ -45,6 +45,19 @@ int warmer_option(struct warmer *w, int argc, char **argv, const struct option *
 	}
 }
 
+bool warmer_open_catalog(struct warmer *w, enum catalog_mode mode, struct fault *f)
+{
+	if (w->catalog == NULL)
+		w->catalog = catalog_open(w->config->state_dir, mode, store_on_network(w->store), f);
+	return w->catalog != NULL;
+}
+
+void warmer_close_catalog(struct warmer *w)
+{
+	catalog_close(w->catalog);
+	w->catalog = NULL;
+}
+
 void warmer_complain(const char *what, const struct fault *f)
 {
 	if (what != NULL)

@@ -43,10 +43,16 @@ bool warmer_stopping(struct warmer *w);
  * '?' after a mistake that was told: return WARMER_USAGE. argv is permuted. */
 int warmer_option(struct warmer *w, int argc, char **argv, const struct option *own);
 
+/* Opens w->catalog, unless it is open; warmer_close_catalog closes it. FAULT_ABSENT with CATALOG_READ when there is
+ * none yet, FAULT_SYSTEM or FAULT_FULL otherwise. */
+bool warmer_open_catalog(struct warmer *w, enum catalog_mode mode, struct fault *f) __attribute__((warn_unused_result));
+void warmer_close_catalog(struct warmer *w);
+
 /* Tells people what went wrong, one line on standard error: "pkgmirror-warm: WHAT: TEXT"; what may be NULL. */
 void warmer_complain(const char *what, const struct fault *f);
 
 /* One file each. */
+int command_estimate(struct warmer *w, int argc, char **argv);
 int command_warm(struct warmer *w, int argc, char **argv);
 
 #endif
