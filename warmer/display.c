@@ -67,9 +67,12 @@ static void draw(struct display *d, const struct progress *whole, const struct p
 	size_of(d, &columns, &rows);
 	go_up(d, columns);
 	d->drawn = 0;
-	put(d, line, progress_bar(whole, columns - 1, line));
-	for (size_t i = 0; i < count && i < DISPLAY_TRANSFERS && d->drawn < rows - 1; i++)
-		put(d, line, progress_transfer(&files[i], columns - 1, line));
+	size_t len = progress_bar(whole, columns - 1, line);
+	put(d, line, len);
+	for (size_t i = 0; i < count && i < DISPLAY_TRANSFERS && d->drawn < rows - 1; i++) {
+		len = progress_transfer(&files[i], columns - 1, line);
+		put(d, line, len);
+	}
 	fputs(ERASE_BELOW, d->out);
 	fflush(d->out);
 }
