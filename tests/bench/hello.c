@@ -1,0 +1,32 @@
+/* hello: the price of the FastCGI hop alone: a responder that answers two words. For tests/bench only. */
+#include <fcgiapp.h>
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { THREADS = 32 };
+
+static void *serve(void *unused)
+{
+	FCGX_Request r;
+	(void)unused;
+	FCGX_InitRequest(&r, 0, FCGI_FAIL_ACCEPT_ON_INTR);
+	while (FCGX_Accept_r(&r) == 0) {
+		FCGX_PutS("Content-Type: text/plain\r\nContent-Length: 12\r\n\r\nhello, world", r.out);
+		r.keepConnection = 0;
+		FCGX_Finish_r(&r);
+	}
+	return NULL;
+}
+
+int main(void)
+{
+	pthread_t thread;
+	if (FCGX_Init() != 0)
+		return EXIT_FAILURE;
+	for (int i = 1; i < THREADS; i++)
+		if (pthread_create(&thread, NULL, serve, NULL) != 0)
+			return EXIT_FAILURE;
+	serve(NULL);
+	return EXIT_SUCCESS;
+}
