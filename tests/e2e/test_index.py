@@ -2,6 +2,7 @@
 
 import json
 import posixpath
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -132,8 +133,6 @@ def test_never_had_and_upstream_fails(mirror, site, fault):
 
 
 def test_first_clients_share_one_request(mirror, site):
-    from concurrent.futures import ThreadPoolExecutor
-
     gate = site.upstream.hold(INDEX)
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(mirror.get, "/zig/index.json") for _ in range(8)]

@@ -245,6 +245,7 @@ def test_larger_than_allowed(faulty, site):
     answer = faulty.get(f"/{PATH}")
     assert answer.status == 504 or not answer.whole
     assert "max_file_size" in wait_until(lambda: why(faulty, PATH)[0], "a row that says why")[0]["reason"]
+    faulty.wait_published(PATH + ".minisig")
     assert faulty.published() == [PATH + ".minisig"]
 
 
