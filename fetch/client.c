@@ -196,6 +196,8 @@ bool clients_can_accept(const struct clients *c)
 
 int clients_accept(struct clients *all, int listener)
 {
+	/* Who came first is heard first. */
+	struct client **end = &all->first;
 	int n = 0;
 	for (;;) {
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -210,8 +212,10 @@ int clients_accept(struct clients *all, int listener)
 			turn_away(fd);
 			continue;
 		}
-		*c = (struct client){.next = all->first, .all = all, .fd = fd, .at = -1, .since_ms = fetch_now_ms()};
-		all->first = c;
+		*c = (struct client){.all = all, .fd = fd, .at = -1, .since_ms = fetch_now_ms()};
+		while (*end != NULL)
+			end = &(*end)->next;
+		*end = c;
 		all->count++;
 		n++;
 	}

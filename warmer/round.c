@@ -63,6 +63,16 @@ static void json_progress(const struct progress *whole, size_t running)
 	json_end(&j);
 }
 
+static void json_plan(const struct report *r)
+{
+	struct json j = json_begin(stdout);
+	json_text(&j, "event", "plan");
+	json_int(&j, "files_here", (int64_t)r->here);
+	json_int(&j, "files_lacking", (int64_t)r->lacking);
+	json_int(&j, "bytes_lacking", r->lacking_bytes);
+	json_end(&j);
+}
+
 static void on_tick(void *arg, struct plan *p)
 {
 	struct state *s = arg;
@@ -141,6 +151,8 @@ static enum warmer_exit work(struct state *s, struct plan *p)
 	forget_stale(w, p);
 	report_count(w, p, &report);
 	bool any = report.lacking > 0;
+	if (any && w->json && !w->quiet)
+		json_plan(&report);
 	r->end = any ? crew_run(w, p, &hooks, &f) : CREW_DONE;
 	display_clear(&s->display);
 	if (f.class != FAULT_NONE)

@@ -6,25 +6,15 @@ import json
 import os
 import posixpath
 import signal
+import socket
 
 import pytest
 
-from lib.process import is_alive
 from lib.waiting import wait_until
+from lib.warming import background, end, summary, warm, write_rows
 from lib.zig import DATA, ZigSite, file_name
 
 INDEXES = ("/download/index.json", "/download/community-mirrors.txt")
-
-
-def warm(mirror, *arguments, status=0):
-    """Runs pkgmirror-warm and returns its JSON lines."""
-    done = mirror.program("pkgmirror-warm", "--json", *arguments, status=status)
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def summary(lines):
-    assert lines[-1]["event"] == "summary"
-    return lines[-1]
 
 
 def snapshot(mirror):
@@ -100,3 +90,198 @@ def test_all_of_the_real_documents_each_file_once(make_mirror, upstream, real):
     assert sorted(upstream.paths()) == sorted([*INDEXES, "/mach/index.json"])
     assert [r.status for r in upstream.seen()] == [304] * 3
     assert snapshot(mirror) == before
+
+
+def test_what_people_asked_for_goes_first(make_mirror, upstream, signer):
+    site = ZigSite(upstream, signer)
+    for version in ("0.14.1", "0.13.0"):
+        site.release(version)
+    mirror = make_mirror(warmer={"since": "0.14.0", "connections": 1, "complete_versions": True})
+    # A person has one file of a release that is too old to be warmed: the rest of it is wanted, and before the newest.
+    assert mirror.get("/zig/" + file_name("0.13.0")).status == 200
+    wait_until(lambda: len(mirror.rows("SELECT path FROM want")) == 8, "the rest of the version to be wanted")
+    upstream.forget()
+    lines = warm(mirror)
+    order = [posixpath.basename(path) for path in upstream.paths() if path.endswith((".xz", ".zip"))]
+    assert len(order) == 9
+    assert all("0.13.0" in name for name in order[:4]) and all("0.14.1" in name for name in order[4:])
+    # Of a release what is asked for often goes before source and bootstrap.
+    assert set(order[-2:]) == {file_name("0.14.1", "src"), file_name("0.14.1", "bootstrap")}
+    assert summary(lines)["files_fetched"] == 18
+    assert mirror.rows("SELECT * FROM want") == []
+
+
+def test_a_new_target_of_a_later_index_is_warmed(make_mirror, upstream, site):
+    mirror = make_mirror(warmer={"since": ""})
+    warm(mirror)
+    assert "zig/zig-riscv128-haiku-0.14.1.tar.xz" not in mirror.published()
+    site.index["0.14.1"]["riscv128-haiku"] = site.add_file("zig-riscv128-haiku-0.14.1.tar.xz", "0.14.1")
+    site.release("0.16.0")
+    lines = warm(mirror)
+    assert summary(lines)["files_fetched"] == 2 + 10
+    assert (mirror.state / "public/zig/zig-riscv128-haiku-0.14.1.tar.xz").read_bytes() == site.body("zig-riscv128-haiku-0.14.1.tar.xz")
+    assert "zig/" + file_name("0.16.0", "src") in mirror.published()
+
+
+def say(mirror, line):
+    """A connection to the service that has said one line."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(60)
+    connection.connect(str(mirror.state / "run/fetch.sock"))
+    connection.sendall(line.encode())
+    return connection
+
+
+def test_a_client_goes_before_what_is_queued_for_warming(make_mirror, upstream, site):
+    """One slot for all: what waits for it when a client comes, waits for the client too."""
+    mirror = make_mirror(warmer={"since": "", "connections": 4}, max_fetches=1)
+    first = "/download/0.14.1/" + file_name("0.14.1", "aarch64-macos")
+    gate = upstream.hold(first, at=1000)
+    run = background(mirror, "--quiet")
+    try:
+        gate.wait()
+        last = file_name("0.13.0", "bootstrap")
+        with say(mirror, f"get zig/{last} - test\n") as client:
+            # The service hears in order: what this one asks for comes after the client.
+            with say(mirror, "refresh\n") as other:
+                assert other.recv(100) == b""
+            gate.release()
+            heard = b""
+            while not heard.endswith(b"done\n"):
+                heard += client.recv(1000) or pytest.fail(f"the service said {heard}")
+        assert run.wait(60) == 0
+    finally:
+        end(run)
+    order = [path for path in upstream.paths() if path.endswith((".xz", ".zip"))]
+    assert order[:2] == [first, site.path(last)]
+    assert sorted(order) == sorted(set(order)) and len(order) == 10
+
+
+def test_a_client_in_the_middle_of_a_warm(make_mirror, upstream, site):
+    """With a slot that warming may not have, a client waits for nobody."""
+    mirror = make_mirror(warmer={"since": "", "connections": 4}, max_fetches=3)
+    targets = [file_name("0.14.1", target) for target in ("aarch64-macos", "x86_64-linux")]
+    gates = [upstream.hold(site.path(name), at=1000) for name in targets]
+    run = background(mirror, "--quiet")
+    try:
+        for gate in gates:
+            gate.wait()
+        last = file_name("0.13.0", "bootstrap")
+        answer = mirror.get("/zig/" + last)
+        assert answer.status == 200 and answer.body == site.body(last)
+        order = [path for path in upstream.paths() if path.endswith((".xz", ".zip"))]
+        assert sorted(order[:2]) == sorted(map(site.path, targets)) and order[2:] == [site.path(last)]
+        for gate in gates:
+            gate.release()
+        assert run.wait(60) == 0
+    finally:
+        end(run)
+    assert all(count == 1 for name, count in times_asked(upstream).items() if name.startswith("zig-"))
+
+
+def test_estimate_and_dry_run_fetch_nothing(make_mirror, upstream, site):
+    mirror = make_mirror(warmer={"since": ""})
+    for arguments in (["estimate"], ["--dry-run"], ["warm", "--dry-run"]):
+        lines = warm(mirror, *arguments)
+        releases = {line["release"]: line for line in lines if line["event"] == "release"}
+        assert list(releases) == ["0.14.1", "0.13.0"], "newest first"
+        assert releases["0.14.1"]["files_lacking"] == 10 and releases["0.14.1"]["bytes_lacking"] == 5 * 200_000
+        total = lines[-1]
+        assert total["event"] == "estimate" and total["files_lacking"] == 20 and total["files_here"] == 0
+        assert total["fits"] is True and total["bytes_free"] > 0
+    assert mirror.published() == [] and set(upstream.paths()) <= set(INDEXES)
+    assert warm(mirror)[-1]["files_fetched"] == 20
+    total = warm(mirror, "estimate")[-1]
+    assert total["files_here"] == 20 and total["files_lacking"] == 0 and total["bytes_here"] > 10 * 200_000
+    text = mirror.program("pkgmirror-warm", "estimate").stdout
+    assert "0.14.1" in text and "free on disk" in text
+
+
+def test_what_fails_is_told_put_off_and_tried_again_later(make_mirror, upstream, site):
+    mirror = make_mirror(warmer={"since": ""}, toolchains={"fallbacks": []})
+    gone, forged, mute = (file_name("0.14.1", t) for t in ("src", "bootstrap", "x86_64-windows"))
+    upstream.change(site.path(gone), status=404)
+    upstream.change(site.path(forged), flip=100)
+    upstream.change(site.path(mute + ".minisig"), status=404)
+    lines = warm(mirror, status=3)
+    ended = {posixpath.basename(line["path"]): line for line in lines if line["event"] == "file" and line["state"] != "fetched"}
+    assert ended[gone]["class"] == "absent" and ended[forged]["class"] == "integrity"
+    assert ended[mute + ".minisig"]["state"] == "unsigned", "the index vouches for it"
+    assert set(ended) - {gone, forged, mute + ".minisig"} == set()
+    assert "zig/" + mute in mirror.published() and "zig/" + gone not in mirror.published()
+    rows = {row["path"]: row for row in mirror.rows("SELECT * FROM want")}
+    assert {posixpath.basename(path) for path in rows} == set(ended)
+    assert all(row["attempts"] == 1 and row["next_try"] > row["added_at"] for row in rows.values())
+    # Not again before its time, though upstream has mended it.
+    upstream.change(site.path(gone), status=200)
+    upstream.change(site.path(forged), flip=None)
+    upstream.forget()
+    again = summary(warm(mirror, status=1))
+    assert again["files_fetched"] == 0 and again["files_unsigned"] == 1 and again["files_waiting"] >= 2
+    assert set(upstream.paths()) == set(INDEXES)
+    with write_rows(mirror) as db:
+        db.execute("UPDATE want SET next_try = 0")
+    last = summary(warm(mirror))
+    assert last["files_failed"] == 0 and last["files_unsigned"] == 1
+    assert {"zig/" + gone, "zig/" + forged, "zig/" + forged + ".minisig"} <= set(mirror.published())
+    assert [row["attempts"] for row in mirror.rows("SELECT * FROM want")] == [2]
+
+
+def test_an_upstream_that_is_away(make_mirror, upstream, site):
+    """Nothing is torn, everything that failed is told, and the next run has it all."""
+    mirror = make_mirror(warmer={"since": "0.14.0"})
+    warm(mirror, "estimate")
+    upstream.stop()
+    done = mirror.program("pkgmirror-warm", status=1)
+    assert "index: " in done.stderr and file_name("0.14.1") in done.stderr
+    assert mirror.published() == []
+    upstream.start()
+    mirror.kill_service()
+    with write_rows(mirror) as db:
+        db.execute("UPDATE want SET next_try = 0")
+    assert summary(warm(mirror))["files_fetched"] == 10
+
+
+def test_offline_asks_nobody(make_mirror, upstream, site):
+    mirror = make_mirror(warmer={"since": "0.14.0"})
+    warm(mirror)
+    mirror.kill_service()
+    mirror.keys["offline"] = True
+    mirror.write_configuration()
+    upstream.forget()
+    assert summary(warm(mirror))["files_here"] == 10
+    os.unlink(mirror.state / "public/zig" / file_name("0.14.1"))
+    os.unlink(mirror.state / "store/zig/stable/0.14.1" / file_name("0.14.1"))
+    assert warm(mirror, status=1)[-1]["files_failed"] == 1
+    assert upstream.seen() == []
+
+
+def test_one_at_a_time(make_mirror, upstream, site):
+    mirror = make_mirror(warmer={"since": "", "connections": 1})
+    gate = upstream.hold("/download/0.14.1/" + file_name("0.14.1", "aarch64-macos"))
+    run = background(mirror, "--quiet")
+    try:
+        gate.wait()
+        assert "another pkgmirror-warm" in mirror.program("pkgmirror-warm", status=75).stderr
+        assert mirror.program("pkgmirror-warm", "estimate", "--quiet").stdout == ""
+        # A stop leaves the transfer to the service: nothing of it is lost.
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(30) == 1
+        gate.release()
+        mirror.wait_published("zig/" + file_name("0.14.1", "aarch64-macos"))
+        assert summary(warm(mirror))["files_failed"] == 0
+        assert all(count == 1 for name, count in times_asked(upstream).items() if name.startswith("zig-"))
+    finally:
+        end(run)
+
+
+@pytest.mark.parametrize("arguments", [["bogus"], ["--bogus"], ["warm", "--bogus"], ["warm", "more"], ["estimate", "more"]])
+def test_a_wrong_command_line(make_mirror, site, arguments):
+    done = make_mirror(start=False).program("pkgmirror-warm", *arguments, status=2)
+    assert done.stdout == "" and len(done.stderr.splitlines()) == 1
+
+
+def test_a_wrong_configuration(make_mirror, site, tmp_path):
+    (tmp_path / "wrong.conf").write_text("bogus = 1\n")
+    done = make_mirror(start=False).program("pkgmirror-warm", "--config", tmp_path / "wrong.conf", status=2)
+    assert "wrong.conf:1: bogus" in done.stderr

@@ -1,0 +1,71 @@
+"""Warmer and service killed at ten random moments: the end is the same, and nothing that was finished is fetched again."""
+
+import random
+
+import pytest
+
+from lib.process import end_process
+from lib.waiting import wait_until
+from lib.warming import background, end, summary, warm
+from lib.zig import ZigSite
+
+KILLS = 10
+
+
+@pytest.fixture
+def slow(upstream, signer):
+    """Thirty files of 0.1 MB that take a while."""
+    site = ZigSite(upstream, signer)
+    for version in ("0.16.0", "0.15.2", "0.15.1", "0.14.1", "0.14.0", "0.13.0"):
+        site.release(version, size=100_000)
+    for name, place in site.places.items():
+        if not name.endswith(".minisig"):
+            upstream.change(place, rate=250_000)
+    return site
+
+
+def finished(mirror, site):
+    """Names of files that need no byte from upstream any more."""
+    found = {path.removeprefix("zig/") for path in mirror.published()}
+    for path in mirror.parts():
+        name = path.removeprefix("zig/")
+        if mirror.part_size(path) == len(site.body(name)):
+            found.add(name)
+    return found
+
+
+def test_kills(make_mirror, upstream, slow):
+    mirror = make_mirror(warmer={"since": "", "connections": 4})
+    total = sum(len(slow.body(name)) for name in slow.places)
+    chance = random.Random(4711)
+    moments = sorted(chance.uniform(0.01, 0.9) for _ in range(KILLS))
+    state = []  # what was finished at each kill, and how many requests there had been
+    for moment in moments:
+        run = background(mirror, "--quiet")
+        try:
+            wait_until(lambda: sum(r.sent for r in upstream.seen()) >= moment * total, "bytes to have come")
+            assert run.poll() is None
+        finally:
+            victims = [lambda: end(run), lambda: [end_process(pid, 9) for pid in mirror.services()]]
+            chance.shuffle(victims)
+            for kill in victims:
+                kill()
+        # What the upstream still has in hand for the dead goes nowhere.
+        wait_until(lambda: all(r.done for r in upstream.seen()), "the upstream to notice")
+        state.append((finished(mirror, slow), len(upstream.seen())))
+    lines = warm(mirror)
+    assert summary(lines)["files_failed"] == 0
+
+    assert mirror.published() == sorted("zig/" + name for name in slow.places)
+    for name in slow.places:
+        assert (mirror.state / "public/zig" / name).read_bytes() == slow.body(name)
+    assert mirror.parts() == [] and mirror.files("quarantine") == []
+    assert mirror.rows("SELECT * FROM want") == [] and mirror.rows("SELECT * FROM fetch") == []
+    assert sorted(row["path"] for row in mirror.rows("SELECT path FROM entry")) == mirror.published()
+    assert {row["verdict"] for row in mirror.rows("SELECT verdict FROM provenance")} == {"signed"}
+    requests = upstream.seen()
+    for done, count in state:
+        again = {r.path.rsplit("/", 1)[1] for r in requests[count:]} & done
+        assert again == set(), "asked for again after it was whole"
+    assert any("range" in r.headers for r in requests), "a torn part was gone on with"
+    assert len(state[-1][0]) > len(state[0][0])
