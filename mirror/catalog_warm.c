@@ -47,6 +47,18 @@ bool catalog_want_remove(struct catalog *c, const char *path, struct fault *f)
 	return catalog_run(c, STATEMENT_WANT_REMOVE, f, "t", path);
 }
 
+bool catalog_used_bytes(struct catalog *c, int64_t *all, int64_t *dev, struct fault *f)
+{
+	struct catalog_query *q = catalog_query(c, STATEMENT_WARM_USED, f, "");
+	int row = q != NULL ? catalog_next(q, f) : -1;
+	if (row > 0) {
+		*all = catalog_int(q, 0);
+		*dev = catalog_int(q, 1);
+	}
+	catalog_end(q);
+	return row > 0;
+}
+
 bool catalog_wants_state(struct catalog *c, struct catalog_wants_state *out, struct fault *f)
 {
 	struct catalog_query *q = catalog_query(c, STATEMENT_WARM_WANTS_STATE, f, "");

@@ -39,6 +39,10 @@ bool catalog_want_failed(struct catalog *c, const char *path, int64_t next_try, 
 /* Removes PATH from `want`. Absence is fine. */
 bool catalog_want_remove(struct catalog *c, const char *path, struct fault *f) __attribute__((warn_unused_result));
 
+/* Adds up the sizes of all stored files, and of the development builds among them. Reads every row. FAULT_SYSTEM. */
+bool catalog_used_bytes(struct catalog *c, int64_t *all, int64_t *dev, struct fault *f)
+    __attribute__((warn_unused_result));
+
 /* Two numbers of which one changes when somebody wants something new. */
 struct catalog_wants_state {
 	int64_t count, newest;

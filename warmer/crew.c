@@ -165,9 +165,23 @@ static void look_at_signature(struct crew *c, size_t index, bool file_came)
 		signature->state = PLAN_WAITING; /* for its file */
 }
 
+/* What is being fetched leaves so much less for the rest; what was not had gives it back. */
+static void take_room(struct crew *c, struct plan_item *item, bool back)
+{
+	struct plan *p = c->plan;
+	if (p->budget == INT64_MAX)
+		return;
+	if (!back)
+		item->taken = item->size > 0 ? item->size : 0;
+	p->dev_budget -= back ? -item->taken : item->taken;
+	if (!item->dev)
+		p->budget -= back ? -item->taken : item->taken;
+}
+
 static void failed(struct crew *c, struct plan_item *item, size_t index, const struct fault *why, int retry_sec)
 {
 	item->failure = *why;
+	take_room(c, item, true);
 	if (why->class == FAULT_FULL) {
 		item->state = PLAN_UNFIT;
 	} else if (why->class == FAULT_ABSENT && item->signature && file_is_here(c, item)) {
@@ -205,6 +219,7 @@ static void broken(struct crew *c, struct hand *h)
 	struct fault f;
 	drop(c, h);
 	if (++item->breaks < BREAKS_MAX) {
+		take_room(c, item, true);
 		item->state = PLAN_LACKING;
 		if (index < c->first)
 			c->first = index;
@@ -268,6 +283,9 @@ static bool fits(const struct crew *c, size_t index)
 	int64_t need = room_needed(store, &c->plan->items[index]);
 	if (signature != NULL && signature->state == PLAN_LACKING)
 		need += plan_room(signature);
+	/* Both are INT64_MAX without a max_bytes. */
+	if (need > (c->plan->items[index].dev ? c->plan->dev_budget : c->plan->budget))
+		return false;
 	return need <= room_free(store) - outstanding(c);
 }
 
@@ -334,6 +352,7 @@ static bool begin(struct crew *c, int *wait_ms, struct fault *f)
 		memset(&h->buffer, 0, sizeof h->buffer);
 		h->item = item;
 		h->index = index;
+		take_room(c, item, false);
 		item->state = PLAN_RUNNING;
 		item->size_told = false;
 		item->at = 0;

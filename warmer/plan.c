@@ -110,6 +110,7 @@ static bool take_file(void *arg, const struct catalog_warm_file *file)
 		if (item == NULL)
 			return false;
 		item->rare = file->rare;
+		item->dev = route.zig.number.dev && !file->nominated;
 	}
 	return true;
 }
@@ -238,16 +239,29 @@ static void count(struct plan *p)
 	}
 }
 
+static bool set_budget(struct warmer *w, struct plan *p, struct fault *f)
+{
+	int64_t max = w->config->warmer.max_bytes, all = 0, dev = 0;
+	if (max == 0)
+		return true;
+	if (!catalog_used_bytes(w->catalog, &all, &dev, f))
+		return false;
+	p->budget = max - (all - dev);
+	p->dev_budget = max - all;
+	return true;
+}
+
 bool plan_make(struct warmer *w, int64_t now, struct plan *p, struct fault *f)
 {
 	const char *since = w->config->warmer.since;
 	struct maker m = {.warmer = w, .plan = p, .now = now};
 	struct wants wants = {.maker = &m};
 	*p = (struct plan){0};
+	p->budget = p->dev_budget = INT64_MAX;
 	m.has_since = since[0] != '\0' && zigfile_version_parse(since, strlen(since), &m.since);
 	if (w->catalog == NULL)
 		return true;
-	if (!catalog_warm_files(w->catalog, take_file, &m, f))
+	if (!set_budget(w, p, f) || !catalog_warm_files(w->catalog, take_file, &m, f))
 		return false;
 	if (p->count > 0)
 		qsort(p->items, p->count, sizeof *p->items, compare_paths);

@@ -27,6 +27,7 @@ struct plan_item {
 	size_t group;   /* of plan.groups */
 	int64_t size;   /* of the file when it is here, else as listed; -1: unknown */
 	int64_t at;     /* bytes that are there, while it runs */
+	int64_t taken;  /* of the budget, while it runs */
 	bool size_told; /* by the service: the room is taken */
 	enum plan_state state;
 	bool signature;
@@ -34,6 +35,7 @@ struct plan_item {
 	int priority;
 	int64_t added_at;
 	bool rare;
+	bool dev;             /* a development build that nobody nominated */
 	int attempts;         /* as `want` says */
 	int64_t next_try;     /* PLAN_WAITING: UTC seconds */
 	int tries;            /* of this run */
@@ -57,6 +59,9 @@ struct plan {
 	size_t count, cap;
 	struct plan_group *groups; /* newest release first, then rules */
 	size_t group_count, group_cap;
+	/* How much more the store may hold by max_bytes: development builds beside all that is there, other files
+	 * beside what is no development build, since those give way. INT64_MAX: as much as fits. */
+	int64_t dev_budget, budget;
 	size_t foreign; /* wanted paths that no rule of the configuration makes a file: they can never be had */
 };
 

@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 
 from lib.process import SANITIZERS
+from lib.warming import summary, warm
 from lib.zig import ZigSite, file_name
 
 VERSIONS = ("0.16.0", "0.15.2", "0.14.1", "0.13.0")
@@ -47,3 +48,18 @@ def test_room_for_half(make_mirror, upstream, signer):
     begun = {path.rsplit("/", 1)[1] for path in upstream.paths()}
     assert begun & {name for name, state in ended.items() if state == "unfit"} == set()
     assert ended[file_name("0.13.0", "bootstrap")] == "unfit"
+
+
+def test_max_bytes_bounds_what_is_warmed(make_mirror, upstream, signer):
+    site = ZigSite(upstream, signer)
+    for version in VERSIONS:
+        site.release(version, size=100_000)
+    site.release("0.17.0-dev.5+abcdef012", size=100_000)
+    mirror = make_mirror(start=False, warmer={"since": "", "classes": ["stable", "dev"], "max_bytes": 1_250_000})
+    lines = warm(mirror, status=1)
+    assert summary(lines)["files_failed"] == 0 and summary(lines)["files_unfit"] == 20 - 12
+    # The nightly is the newest; the others count without it, since it gives way to them.
+    names = [path for path in mirror.published() if not path.endswith(".minisig")]
+    assert sum("-dev." in name for name in names) == 5
+    assert sum("-0.16.0." in name for name in names) == 5 and not any("-0.13.0." in name for name in names)
+    assert len(names) == 5 + 12
