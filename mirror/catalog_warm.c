@@ -66,6 +66,9 @@ bool catalog_wants_state(struct catalog *c, struct catalog_wants_state *out, str
 	if (row > 0) {
 		out->count = catalog_int(q, 0);
 		out->newest = catalog_int(q, 1);
+		out->ends = UINT64_C(14695981039346656037); /* FNV-1a */
+		for (const char *p = catalog_text(q, 2); *p != '\0'; p++)
+			out->ends = (out->ends ^ (unsigned char)*p) * UINT64_C(1099511628211);
 	}
 	catalog_end(q);
 	return row > 0;

@@ -43,9 +43,10 @@ bool catalog_want_remove(struct catalog *c, const char *path, struct fault *f) _
 bool catalog_used_bytes(struct catalog *c, int64_t *all, int64_t *dev, struct fault *f)
     __attribute__((warn_unused_result));
 
-/* Two numbers of which one changes when somebody wants something new. */
+/* One of these changes when somebody wants something new. */
 struct catalog_wants_state {
 	int64_t count, newest;
+	uint64_t ends; /* a hash of the first and the last path */
 };
 
 /* Reads them. FAULT_SYSTEM. */

@@ -17,7 +17,7 @@ ON CONFLICT (path) DO UPDATE SET attempts = attempts + 1, next_try = excluded.ne
 
 -- name: warm_wants_state
 -- Changes when somebody wants something new; what the warmer itself put off is not counted.
-SELECT count(*), coalesce(max(added_at), 0) FROM want WHERE why <> 'warm' AND attempts = 0;
+SELECT count(*), coalesce(max(added_at), 0), coalesce(min(path) || max(path), '') FROM want WHERE why <> 'warm' AND attempts = 0;
 
 -- name: warm_used
 -- What the stored files take, and what of it are development builds.

@@ -96,6 +96,17 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
+static int run_named(struct warmer *w, const char *name)
+{
+	const struct command *command = find(name);
+	char own_name[32], *argv[] = {own_name, NULL};
+	if (command == NULL)
+		return -1;
+	snprintf(own_name, sizeof own_name, "%s", name);
+	optind = 0;
+	return command->run(w, 1, argv);
+}
+
 static int open_signals(void)
 {
 	sigset_t set;
@@ -150,7 +161,7 @@ out:
 
 int main(int argc, char **argv)
 {
-	struct warmer w = {.signal_fd = -1};
+	struct warmer w = {.signal_fd = -1, .command = run_named};
 	struct options o = {0};
 	struct fault f;
 	const struct command *command = &COMMANDS[0];

@@ -32,6 +32,8 @@ struct warmer {
 	bool watch;    /* of warm: stay */
 	int signal_fd; /* readable on SIGTERM, SIGINT and SIGWINCH, for a poll; read by warmer_stopping only */
 	bool stopping, resized;
+	/* Runs another command without arguments, with lock and catalogue as they are. Its exit status; -1: no such. */
+	int (*command)(struct warmer *w, const char *name);
 };
 
 /* True once SIGTERM or SIGINT has come: the command ends within a second, leaving its work in a state that the next run

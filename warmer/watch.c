@@ -17,14 +17,23 @@ enum {
 	BUSY_PAUSE_MS = 2000, /* another command works */
 	LOOK_MS = 60 * 1000,  /* a look at `want` that no event asked for */
 	SETTLE_MS = 20,       /* after an event: the writer may not have committed yet */
-	LEAST_PAUSE_MS = 1000
+	LEAST_PAUSE_MS = 1000,
+	HOUR_MS = 3600 * 1000
 };
+
+/* What else is done now and then. */
+enum { CHORE_FOLD, CHORE_PRUNE, CHORES };
+static const struct {
+	const char *command;
+	int64_t every_ms;
+} CHORE[CHORES] = {[CHORE_FOLD] = {"fold", HOUR_MS}, [CHORE_PRUNE] = {"prune", INT64_C(24) * HOUR_MS}};
 
 struct watch {
 	struct warmer *warmer;
 	int inotify_fd;
 	struct catalog_wants_state seen;
 	int64_t index_due_ms, retry_due_ms; /* monotonic; retry 0: none */
+	int64_t chore_due_ms[CHORES];
 };
 
 /* Takes what inotify has to tell. True when it was about the catalogue. */
@@ -53,8 +62,10 @@ static bool wants_changed(struct watch *x)
 	bool known = warmer_open_catalog(w, CATALOG_READ, NULL) && catalog_wants_state(w->catalog, &now, NULL);
 	if (!was_open)
 		warmer_close_catalog(w);
-	/* Fewer, and none newer: what was wanted came. */
-	bool changed = known && (now.newest > x->seen.newest || now.count > x->seen.count);
+	/* Fewer, and none newer: what was wanted came. As many: one may have come and another be new. */
+	const struct catalog_wants_state *seen = &x->seen;
+	bool changed = known && (now.newest > seen->newest || now.count > seen->count ||
+	                            (now.count == seen->count && now.ends != seen->ends));
 	if (known)
 		x->seen = now;
 	return changed;
@@ -88,6 +99,26 @@ static void pause_ms(struct watch *x, int ms)
 		poll(&wait, 1, ms);
 }
 
+static bool chore_is_due(const struct watch *x)
+{
+	int64_t now = crew_now_ms();
+	for (int i = 0; i < CHORES; i++)
+		if (now >= x->chore_due_ms[i])
+			return true;
+	return false;
+}
+
+/* Hits are folded first: what was used lately is not pruned. */
+static void do_chores(struct watch *x)
+{
+	for (int i = 0; i < CHORES && !warmer_stopping(x->warmer); i++) {
+		if (crew_now_ms() < x->chore_due_ms[i])
+			continue;
+		x->chore_due_ms[i] = crew_now_ms() + CHORE[i].every_ms;
+		(void)x->warmer->command(x->warmer, CHORE[i].command);
+	}
+}
+
 /* One round, under the lock. False when another command works: later. */
 static bool work(struct watch *x, bool index)
 {
@@ -100,6 +131,7 @@ static bool work(struct watch *x, bool index)
 	if (index)
 		x->index_due_ms = crew_now_ms() + w->config->toolchains.index_ttl_sec * 1000;
 	if (warmer_open_catalog(w, CATALOG_WRITE, &f)) {
+		do_chores(x);
 		(void)wants_changed(x);
 		(void)round_run(w, &r);
 		int64_t wait_sec = r.next_try > 0 ? r.next_try - time(NULL) : 0;
@@ -120,6 +152,9 @@ static int64_t until_due(const struct watch *x)
 	int64_t now = crew_now_ms(), due = x->index_due_ms;
 	if (x->retry_due_ms > 0 && x->retry_due_ms < due)
 		due = x->retry_due_ms;
+	for (int i = 0; i < CHORES; i++)
+		if (x->chore_due_ms[i] < due)
+			due = x->chore_due_ms[i];
 	return due > now ? due - now : 0;
 }
 
@@ -129,7 +164,7 @@ static void watch(struct watch *x)
 	notify_send("READY=1\nSTATUS=watching\n");
 	while (!warmer_stopping(x->warmer)) {
 		bool index = index_is_due(x), retry = x->retry_due_ms > 0 && crew_now_ms() >= x->retry_due_ms;
-		if ((index || retry || (woken && wants_changed(x))) && !work(x, index)) {
+		if ((index || retry || chore_is_due(x) || (woken && wants_changed(x))) && !work(x, index)) {
 			pause_ms(x, BUSY_PAUSE_MS);
 			continue;
 		}
