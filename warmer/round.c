@@ -153,7 +153,9 @@ static enum warmer_exit work(struct state *s, struct plan *p)
 	bool any = report.lacking > 0;
 	if (any && w->json && !w->quiet)
 		json_plan(&report);
-	r->end = any ? crew_run(w, p, &hooks, &f) : CREW_DONE;
+	if (any && w->config->offline)
+		fault_set(&f, FAULT_UPSTREAM, "this mirror is offline, nothing is fetched");
+	r->end = any && !w->config->offline ? crew_run(w, p, &hooks, &f) : CREW_DONE;
 	display_clear(&s->display);
 	if (f.class != FAULT_NONE)
 		warmer_complain(NULL, &f);
