@@ -130,13 +130,10 @@ bool httpdate_parse(const char *text, size_t len, int64_t now, int64_t *when)
 	}
 	if (!ok || s.year < 1 || s.hour > 23 || s.minute > 59 || s.second > 60)
 		return false;
-	struct tm tm = {.tm_year = s.year - 1900,
-	    .tm_mon = s.month,
-	    .tm_mday = s.day,
-	    .tm_hour = s.hour,
-	    .tm_min = s.minute,
-	    .tm_sec = s.second};
-	*when = timegm(&tm);
+	struct tm tm = {
+	    .tm_year = s.year - 1900, .tm_mon = s.month, .tm_mday = s.day, .tm_hour = s.hour, .tm_min = s.minute};
+	/* Apart, since a leap second may be in the next month. */
+	*when = timegm(&tm) + s.second;
 	/* timegm turns 31 February into March. */
 	return s.day >= 1 && tm.tm_mday == s.day && tm.tm_mon == s.month;
 }
