@@ -86,13 +86,16 @@ static bool drop_suffix(const char *name, size_t *len, const char *suffix)
 	return true;
 }
 
-/* The words between "zig-" and the version: "" (source), "bootstrap", "ARCH-OS"; one other word is odd. */
+/* The words between "zig-" and the version, the dash before that included: "" (source), "bootstrap-", "ARCH-OS-"; one
+ * other word is odd. */
 static bool words_ok(const char *p, size_t len, bool *odd)
 {
 	size_t dashes = 0;
 	*odd = false;
 	if (len == 0)
 		return true;
+	if (--len == 0)
+		return false;
 	for (size_t i = 0; i < len; i++) {
 		bool dash = p[i] == '-';
 		if (!dash && !is_word(p[i]))
@@ -131,7 +134,7 @@ bool zigfile_parse(const char *name, size_t len, struct zigfile *out)
 		return false;
 	if (stem < 4 || !split(name + 4, stem - 4, &version, &out->number))
 		return false;
-	if (!words_ok(name + 4, version > 0 ? version - 1 : 0, &out->odd) || stem - 4 - version >= sizeof out->version)
+	if (!words_ok(name + 4, version, &out->odd) || stem - 4 - version >= sizeof out->version)
 		return false;
 	memcpy(out->name, name, len);
 	out->name[len] = '\0';
