@@ -18,11 +18,15 @@ struct signature_wire {
 static const char COMMENT_PREFIX[] = "untrusted comment: ";
 static const char TRUSTED_PREFIX[] = "trusted comment: ";
 
-/* Decodes exactly `cap` bytes from exactly the len characters of text. */
+/* Decodes exactly `cap` bytes from exactly the len characters of text. libsodium takes bytes from 0x80 on for an 'A'.
+ */
 static bool decode(const char *text, size_t len, void *out, size_t cap)
 {
 	size_t got = 0;
 	const char *end = NULL;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			return false;
 	return sodium_base642bin(out, cap, text, len, NULL, &got, &end, sodium_base64_VARIANT_ORIGINAL) == 0 &&
 	       got == cap && end == text + len;
 }
