@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct listener {
 	int inherited; /* -1: none */
 	int own;       /* -1: none */
 	int stop[2];   /* a pipe; readable for ever once stopped */
+	atomic_bool stopped;
 	pthread_mutex_t turn;
 	bool short_of_fds; /* logged; under turn */
 	char path[sizeof((struct sockaddr_un *)0)->sun_path];
@@ -120,6 +122,7 @@ void listener_close(struct listener *l)
 void listener_stop(struct listener *l)
 {
 	int error = errno;
+	atomic_store(&l->stopped, true);
 	ssize_t ignored = write(l->stop[1], "", 1);
 	(void)ignored;
 	errno = error;
@@ -148,9 +151,20 @@ static void handle_failure(struct listener *l, int error)
 	nanosleep(&(struct timespec){.tv_nsec = SHORTAGE_PAUSE_MS * 1000000L}, NULL);
 }
 
+/* What waits already is taken without a turn: under load no thread has to wake another. */
+static int take_waiting(const struct listener *l)
+{
+	int fd = l->inherited >= 0 ? accept4(l->inherited, NULL, NULL, SOCK_CLOEXEC) : -1;
+	return fd < 0 && l->own >= 0 ? accept4(l->own, NULL, NULL, SOCK_CLOEXEC) : fd;
+}
+
 int listener_accept(struct listener *l)
 {
-	int fd = -1;
+	int fd = atomic_load(&l->stopped) ? -1 : take_waiting(l);
+	if (fd >= 0) {
+		set_limits(fd);
+		return fd;
+	}
 	pthread_mutex_lock(&l->turn);
 	while (fd < 0) {
 		struct pollfd wait[3] = {{.fd = l->stop[0], .events = POLLIN}, {.fd = l->inherited, .events = POLLIN},

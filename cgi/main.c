@@ -3,6 +3,7 @@
  * A CGI takes no options: a web server may pass the words of a query as arguments (RFC 3875 section 4.4), and those are
  * a stranger's. */
 #include "cgi/gateway.h"
+#include "cgi/journal.h"
 #include "cgi/listener.h"
 #include "cgi/respond.h"
 #include "cgi/serve.h"
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { THREADS = 32, FINISH_LIMIT_SEC = 30, EXIT_CONFIG = 2, FDS_PER_THREAD = 8, FDS_OWN = 64 };
@@ -135,6 +137,9 @@ static int run_cgi(struct site *site)
 	struct exchange *x = exchange_new(GATEWAY_CGI);
 	if (x == NULL)
 		return EXIT_FAILURE;
+	/* lighttpd sends it once it has the last byte, before the journal is written. A client that leaves is noticed
+	 * by its pipe. */
+	signal(SIGTERM, SIG_IGN);
 	atomic_store(&site->waiting_max, INT_MAX);
 	serve_exchange(site, x);
 	bool aborted = exchange_is_aborted(x);
@@ -170,7 +175,6 @@ static int run_fastcgi(struct site *site, const struct options *o, bool inherite
 	struct listener *l = NULL;
 	struct workers *w = NULL;
 	sigset_t stop;
-	int number = 0;
 
 	if (!gateway_open(&f) || (l = listener_open(inherited, o->socket, &f)) == NULL)
 		return complain(&f);
@@ -182,11 +186,12 @@ static int run_fastcgi(struct site *site, const struct options *o, bool inherite
 		listener_close(l);
 		return complain(&f);
 	}
-	while (sigwait(&stop, &number) != 0)
-		continue;
+	while (sigtimedwait(&stop, NULL, &(struct timespec){.tv_sec = JOURNAL_DELAY_SEC}) < 0)
+		journal_flush(site->journal);
 	listener_stop(l);
 	if (!workers_finish(w, FINISH_LIMIT_SEC)) {
 		log_event(LOG_WARN_LEVEL, "stop", "unfinished", log_int(FINISH_LIMIT_SEC).text, NULL);
+		journal_flush(site->journal);
 		_exit(EXIT_FAILURE); /* threads still use what a normal exit would take away */
 	}
 	listener_close(l);
@@ -201,7 +206,6 @@ int main(int argc, char **argv)
 	struct fault f = {0};
 	struct config *config = NULL;
 	struct store *store = NULL;
-	struct counters *counters = NULL;
 	int status = EXIT_SUCCESS;
 
 	if (mode != GATEWAY_CGI && !parse_options(argc, argv, &o, &status))
@@ -213,8 +217,8 @@ int main(int argc, char **argv)
 		status = check_config(config);
 	} else if (config == NULL || (store = open_store(config, mode, &f)) == NULL) {
 		status = mode == GATEWAY_CGI ? refuse_cgi(&f) : complain(&f);
-	} else if ((counters = counters_open(store)) == NULL) {
-		fault_errno(&f, FAULT_SYSTEM, ENOMEM, "cannot count");
+	} else if ((site.counters = counters_open(store)) == NULL || (site.journal = journal_open(store)) == NULL) {
+		fault_errno(&f, FAULT_SYSTEM, ENOMEM, "cannot start");
 		status = mode == GATEWAY_CGI ? refuse_cgi(&f) : complain(&f);
 	} else if (mode == GATEWAY_NEITHER && o.socket == NULL) {
 		fault_set(
@@ -223,10 +227,10 @@ int main(int argc, char **argv)
 	} else {
 		site.config = config;
 		site.store = store;
-		site.counters = counters;
 		status = mode == GATEWAY_CGI ? run_cgi(&site) : run_fastcgi(&site, &o, mode == GATEWAY_FASTCGI);
 	}
-	counters_close(counters);
+	journal_close(site.journal);
+	counters_close(site.counters);
 	store_close(store);
 	config_free(config);
 	return status;

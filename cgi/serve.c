@@ -1,6 +1,7 @@
 /* serve: see serve.h. */
 #include "serve.h"
 
+#include "cgi/journal.h"
 #include "cgi/pages.h"
 #include "cgi/respond.h"
 
@@ -38,6 +39,9 @@ void serve_end(struct site *site, struct exchange *x, enum route_kind kind)
 			counters_add(&site->counters->cut, 1);
 	}
 	exchange_set_status(x, 0);
+	/* A web server may end a CGI as soon as it has said all. */
+	if (exchange_is_cgi(x))
+		journal_flush(site->journal);
 	exchange_end(x);
 }
 

@@ -11,6 +11,7 @@
 struct site {
 	const struct config *config;
 	const struct store *store;
+	struct journal *journal;
 	struct counters *counters; /* shared with the other processes of this state_dir */
 	atomic_int waiting_max;    /* how many threads may wait for the fetch service at once */
 	atomic_int waiting;        /* how many do */

@@ -123,7 +123,11 @@ static void on_size(void *arg, int64_t size)
 
 static void on_at(void *arg, int64_t bytes)
 {
-	((struct client *)arg)->at = bytes;
+	struct client *c = arg;
+	c->at = bytes;
+	/* Now, not at the next turn: libcurl may read for some milliseconds on end. */
+	put_at(c);
+	flush(c);
 }
 
 static void on_end(void *arg, const struct fault *f, int retry_sec)

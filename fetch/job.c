@@ -19,7 +19,6 @@ enum {
 	DIGEST_SLICE = 4 * 1024 * 1024,
 	BUSY_RETRY_SEC = 10,
 	JOBS_MAX = 4096,
-	TELL_ALL_BYTES = 512 * 1024, /* so far every growth is told: a first byte waits for it */
 	TELL_EVERY_MS = 5,
 	TURN_MS = 1000
 };
@@ -330,18 +329,25 @@ static void turn_digest(struct job *j)
 	}
 }
 
+void job_tell(struct job *j)
+{
+	if (!job_shows(j) || j->at == j->told_at)
+		return;
+	j->told_at = j->at;
+	j->told_ms = fetch_now_ms();
+	for (struct job_listener *l = j->listeners; l != NULL; l = l->next)
+		if (l->at != NULL)
+			l->at(l->arg, j->at);
+}
+
 /* A hundred listeners must not be told of every 16 KiB. Returns when it wants to be called again. */
 static int tell_progress(struct job *j, int64_t now)
 {
 	if (!job_shows(j) || j->at == j->told_at)
 		return TURN_MS;
-	if (j->told_at >= TELL_ALL_BYTES && now - j->told_ms < TELL_EVERY_MS)
+	if (j->told_at >= JOB_EAGER_BYTES && now - j->told_ms < TELL_EVERY_MS)
 		return (int)(j->told_ms + TELL_EVERY_MS - now);
-	j->told_at = j->at;
-	j->told_ms = now;
-	for (struct job_listener *l = j->listeners; l != NULL; l = l->next)
-		if (l->at != NULL)
-			l->at(l->arg, j->at);
+	job_tell(j);
 	return TURN_MS;
 }
 

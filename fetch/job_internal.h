@@ -19,6 +19,9 @@ enum job_phase {
 	JOB_ENDED
 };
 
+/* So far every growth by a step is told at once: a first byte waits for it. */
+enum { JOB_EAGER_BYTES = 512 * 1024, JOB_EAGER_STEP = 48 * 1024 };
+
 struct job {
 	struct job *next;
 	struct fetch *fetch;
@@ -98,6 +101,9 @@ void job_end(struct job *j, const struct fault *f, int retry_sec);
 
 /* Ends the job with its weightiest failure, and remembers it. */
 void job_fail(struct job *j);
+
+/* Tells the listeners how far the content is, when they may see it. */
+void job_tell(struct job *j);
 
 /* Sets the phase and notes when. */
 void job_phase(struct job *j, enum job_phase phase);

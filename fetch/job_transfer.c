@@ -193,6 +193,8 @@ static bool on_data(void *arg, const void *bytes, size_t len)
 		p += n;
 		left -= (size_t)n;
 	}
+	if (j->told_at < JOB_EAGER_BYTES && j->at - j->told_at >= JOB_EAGER_STEP)
+		job_tell(j);
 	/* Writing out on the way keeps the last fsync short, which holds up everybody. */
 	if (j->at - j->synced_at >= WRITE_OUT_BYTES) {
 		sync_file_range(j->fd, j->synced_at, j->at - j->synced_at, SYNC_FILE_RANGE_WRITE);

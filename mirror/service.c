@@ -136,6 +136,7 @@ static void become_service(char *const argv[], char *const envp[], int log_fd, i
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGTERM, SIG_DFL); /* a CGI ignores it */
 	/* Copies above all targets first: one of the two may sit on a target number. */
 	fds[0] = open("/dev/null", O_RDONLY);
 	fds[1] = fcntl(log_fd, F_DUPFD, 64);

@@ -347,12 +347,12 @@ bool store_on_network(const struct store *s)
 	return false;
 }
 
-void store_journal(const struct store *s, const char *line, size_t len)
+void store_journal(const struct store *s, const char *lines, size_t len)
 {
 	int fd = openat(s->fd, "run/hits.log", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return;
-	ssize_t ignored = write(fd, line, len);
+	ssize_t ignored = write(fd, lines, len);
 	(void)ignored;
 	close(fd);
 }

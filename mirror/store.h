@@ -125,7 +125,8 @@ int64_t store_free_bytes(const struct store *s);
 /* True when state_dir is on a network file system (NFS, SMB, FUSE): SQLite's WAL does not work there. */
 bool store_on_network(const struct store *s);
 
-/* Appends one line to the journal run/hits.log with one O_APPEND write. Never fails the caller: errors are dropped. */
-void store_journal(const struct store *s, const char *line, size_t len);
+/* Appends whole lines to the journal run/hits.log with one O_APPEND write. Never fails the caller: errors are dropped.
+ */
+void store_journal(const struct store *s, const char *lines, size_t len);
 
 #endif
