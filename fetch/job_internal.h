@@ -4,7 +4,7 @@
 
 #include "fetch/job.h"
 #include "fetch/unpack.h"
-#include "fetch/verify.h"
+#include "mirror/verify.h"
 #include "mirror/catalog_trust.h"
 #include "mirror/digest.h"
 

@@ -148,15 +148,47 @@ CREATE TABLE artifact (
 CREATE INDEX artifact_by_version ON artifact (version, source);
 CREATE INDEX artifact_by_release ON artifact (source, key, target);
 
--- Who asked for what, a day. Addresses of clients are not stored.
+-- Who asked for what, a day. Addresses of clients are not stored. The same answer may stand in the journal of the responder and in an
+-- access log of the web server, which has the files that it sent by itself, and tells robots apart: so what counts is what the log has, or
+-- what the journal has without the robots, whichever is more.
 CREATE TABLE hit (
-    day    TEXT NOT NULL,                   -- YYYY-MM-DD, UTC
-    path   TEXT NOT NULL,
-    source TEXT NOT NULL,                   -- the client's tool, '-' when it did not say
-    count  INTEGER NOT NULL DEFAULT 0,
-    bytes  INTEGER NOT NULL DEFAULT 0,
+    day           TEXT NOT NULL,            -- YYYY-MM-DD, UTC
+    path          TEXT NOT NULL,
+    source        TEXT NOT NULL,            -- the client's tool, '-' when it did not say
+    count         INTEGER NOT NULL DEFAULT 0,
+    bytes         INTEGER NOT NULL DEFAULT 0,
+    journal_count INTEGER NOT NULL DEFAULT 0,
+    journal_bytes INTEGER NOT NULL DEFAULT 0,
+    log_count     INTEGER NOT NULL DEFAULT 0,
+    log_bytes     INTEGER NOT NULL DEFAULT 0,
+    bot_count     INTEGER NOT NULL DEFAULT 0,
+    bot_bytes     INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (day, path, source)
 ) STRICT, WITHOUT ROWID;
+
+-- What access logs have beside hits: answers to robots, and errors.
+CREATE TABLE hit_apart (
+    day    TEXT NOT NULL,
+    kind   TEXT NOT NULL CHECK (kind IN ('bot', 'error')),
+    status INTEGER NOT NULL,
+    count  INTEGER NOT NULL DEFAULT 0,
+    bytes  INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (day, kind, status)
+) STRICT, WITHOUT ROWID;
+
+-- How far each log was folded. A log is known by its first line and by what stands before the place, so that one that was renamed or
+-- copied by a rotation is still known, and one that began anew is not taken for the old.
+CREATE TABLE log_place (
+    head    TEXT NOT NULL,                  -- SHA-256 of the first line
+    device  INTEGER NOT NULL,
+    inode   INTEGER NOT NULL,
+    place   INTEGER NOT NULL,
+    tail    TEXT NOT NULL,                  -- SHA-256 of the bytes before the place
+    name    TEXT NOT NULL,
+    read_at INTEGER NOT NULL,
+    PRIMARY KEY (head, device, inode)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX log_place_by_time ON log_place (read_at);
 
 -- What people read: times as UTC text. `pkgmirror-inspect` and docs/catalogue.md have more.
 CREATE VIEW file AS
