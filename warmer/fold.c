@@ -40,14 +40,14 @@ static bool digest_bytes(const struct fold *x, int64_t from, int64_t to, char ou
 	struct digest_result result;
 	char bytes[ACCESSLOG_LINE_MAX];
 	struct digest *d = digest_new();
-	ssize_t n = d != NULL ? pread(x->fd, bytes, (size_t)(to - from), from) : -1;
-	if (n == to - from) {
-		digest_add(d, bytes, (size_t)n);
+	bool ok = d != NULL && pread(x->fd, bytes, (size_t)(to - from), from) == to - from;
+	if (ok) {
+		digest_add(d, bytes, (size_t)(to - from));
 		digest_finish(d, &result);
 		memcpy(out, result.sha256_hex, sizeof result.sha256_hex);
 	}
 	digest_free(d);
-	return n == to - from;
+	return ok;
 }
 
 static bool digest_tail(const struct fold *x, int64_t place, char out[DIGEST_SHA256_HEX_CAP])
