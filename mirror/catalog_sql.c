@@ -230,6 +230,12 @@ failed:
 	return NULL;
 }
 
+bool catalog_is_gone(struct catalog *c)
+{
+	int moved = 0;
+	return sqlite3_file_control(c->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
+}
+
 void catalog_close(struct catalog *c)
 {
 	if (c == NULL)

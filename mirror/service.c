@@ -263,6 +263,14 @@ int service_claim(const struct store *store, struct fault *f)
 	return fd;
 }
 
+bool service_claim_holds(const struct store *store, int claim_fd)
+{
+	struct stat held, named;
+	return fstat(claim_fd, &held) == 0 &&
+	       fstatat(store_fd(store), "run/fetch.lock", &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+}
+
 int service_listen(const struct config *c, struct fault *f)
 {
 	struct sockaddr_un address;
