@@ -4,6 +4,7 @@
 #include "fetch/documents.h"
 #include "fetch/job.h"
 #include "mirror/log.h"
+#include "mirror/service.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -60,13 +61,14 @@ static void sweep(struct fetch *x, int64_t *next_ms)
 		log_event(LOG_INFO_LEVEL, "swept", "parts", log_int(n).text, NULL);
 }
 
-/* A catalogue that was deleted is one that nobody will read: begins another one. */
-static void renew_catalog(struct fetch *x, int64_t *next_ms)
+/* A catalogue that was deleted is one that nobody will read: begins another one. A log that has grown begins anew. */
+static void look_after_files(struct fetch *x, int64_t *next_ms)
 {
 	struct fault f;
 	if (fetch_now_ms() < *next_ms)
 		return;
 	*next_ms = fetch_now_ms() + LOOK_EVERY_MS;
+	service_turn_log(x->store);
 	if (x->catalog == NULL || !catalog_is_gone(x->catalog))
 		return;
 	log_event(LOG_WARN_LEVEL, "catalog", "error", "it was deleted; a new one begins", NULL);
@@ -89,7 +91,7 @@ int loop_run(struct fetch *x, struct loop_options *o)
 		if (o->displaced)
 			break;
 		sweep(x, &next_sweep);
-		renew_catalog(x, &next_look);
+		look_after_files(x, &next_look);
 		int timeout = job_turn(x);
 		job_gauge(x);
 		counters_set(&x->counters->gauges[COUNTERS_CLIENTS], clients_count(clients));
