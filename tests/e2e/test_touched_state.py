@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sqlite3
+import time
 
 import pytest
 
@@ -23,6 +24,10 @@ def touched(make_mirror, site):
     mirror = make_mirror(fetch_linger="600s")
     assert mirror.get("/zig/index.json").status == 200
     return mirror
+
+
+def rule_of(upstream):
+    return f'artifact "tool" {{\n path = "/tool/{{version}}/{{file}}"\n upstream = "{upstream.origin}/tool/{{version}}/{{file}}"\n}}\n'
 
 
 def test_run_folder_is_deleted_under_a_service(touched, site):
@@ -107,7 +112,7 @@ def test_index_is_refreshed_after_a_clock_that_went_back(touched, site):
 def test_rule_is_taken_away(make_mirror, upstream):
     """What it brought is not served any more by the responder, and is served again when the rule is back."""
     upstream.add("/tool/1.0.0/tool.bin", b"tool" * 100)
-    rule = f'artifact "tool" {{\n path = "/tool/{{version}}/{{file}}"\n upstream = "{upstream.origin}/tool/{{version}}/{{file}}"\n}}\n'
+    rule = rule_of(upstream)
     mirror = make_mirror(front=Lighttpd("fastcgi", "offload"), extra=rule)
     assert mirror.get("/tool/1.0.0/tool.bin").status == 200
     mirror.stop()
@@ -122,3 +127,35 @@ def test_rule_is_taken_away(make_mirror, upstream):
     upstream.forget()
     assert mirror.get("/tool/1.0.0/tool.bin").body == b"tool" * 100
     assert upstream.seen() == []
+
+
+def test_log_of_a_service_that_never_leaves_is_turned_over(touched, site):
+    log = touched.state / "run/fetch.log"
+    os.truncate(log, 2 * 1024 * 1024)
+    wait_until((touched.state / "run/fetch.log.1").exists, "the log to be turned over")
+    assert touched.get(f"/zig/{NAME}").status == 200
+    wait_until(lambda: "event=published" in log.read_text(), "the event in the new log")
+    assert log.stat().st_size < 1024 * 1024
+
+
+@pytest.mark.parametrize("outlived", [False, True], ids=["killed", "power cut"])
+def test_part_from_before_the_machine_started(make_mirror, upstream, outlived):
+    """Nobody vouches for the content: what the disk may never have got is not gone on with."""
+    body = os.urandom(400_000)
+    place = upstream.add("/tool/1.0.0/tool.bin", body)
+    mirror = make_mirror(extra=rule_of(upstream))
+    gate = upstream.hold(place, at=200_000)
+    with mirror.open("/tool/1.0.0/tool.bin"):
+        gate.wait()
+        wait_until(lambda: mirror.part_size("tool/1.0.0/tool.bin") >= 200_000, "the part")
+    mirror.kill_service()
+    gate.release()
+    part = mirror.state / "part/tool/1.0.0/tool.bin"
+    if outlived:
+        with part.open("r+b") as file:
+            file.write(bytes(4096))
+        before = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) - 60
+        os.utime(part, (before, before))
+    upstream.forget()
+    assert mirror.get("/tool/1.0.0/tool.bin").body == body
+    assert [("range" in r.headers) for r in upstream.seen(place)] == [not outlived]
