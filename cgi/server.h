@@ -8,10 +8,11 @@
 #include "cgi/gateway.h"
 
 /* True when the client would notice that this exchange's answer broke off. has_length: the answer has a Content-Length.
- * PKGMIRROR_STREAM among the parameters decides for a CGI, and where nothing is known of the server. */
+ * PKGMIRROR_STREAM among the parameters decides for a CGI, and for an answer without a length where nothing is known of
+ * the server. */
 bool server_shows_torn(const struct exchange *x, bool has_length);
 
-/* Header lines for an answer that is sent while it grows, each with its CRLF. */
+/* Header lines for an answer that is sent while it grows, each with its CRLF; NULL when none is needed. */
 const char *server_stream_lines(const struct exchange *x);
 
 #endif
