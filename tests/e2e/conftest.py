@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest.register_assert_rewrite("lib.server_suite")
+
 from lib.authority import Authority
 from lib.lighttpd import MODES, Lighttpd
 from lib.mirror import Mirror
@@ -95,3 +97,9 @@ def mode(request):
 def mirror(make_mirror, site, mode):
     """A mirror of `site` behind lighttpd, static first."""
     return make_mirror(front=Lighttpd(mode))
+
+
+def pytest_generate_tests(metafunc):
+    """A class of the servers' suite runs once for each of its combinations."""
+    if metafunc.cls is not None and hasattr(metafunc.cls, "fronts") and "served" in metafunc.fixturenames:
+        metafunc.parametrize("served", list(metafunc.cls.fronts), indirect=True, scope="class")
