@@ -65,7 +65,8 @@ void page_index(struct site *site, struct exchange *x, const struct request *rq,
 	int64_t age_sec = time(NULL) - d.checked_at;
 	send_document(site->config, x, rq, route, fd, &d, age_sec > 0 ? age_sec : 0);
 	close(fd);
-	if (age_sec < site->config->toolchains.index_ttl_sec)
+	/* One of the future is due too: the clock went back since it was checked. */
+	if (age_sec >= 0 && age_sec < site->config->toolchains.index_ttl_sec)
 		return;
 	/* The client has its answer; starting a service may take a moment. */
 	serve_end(site, x, route->kind);

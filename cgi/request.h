@@ -1,4 +1,4 @@
-/* request: what a client asks for: method, path, source, conditional headers. Pure; the project's only URL decoder.
+/* request: what a client asks for: method, path, source, conditional headers. Pure.
  *
  * The path comes from the raw request target alone (REQUEST_URI): what else a web server says about it is already
  * decoded and differs between servers. Called by serve. */
@@ -7,9 +7,10 @@
 
 #include "mirror/fault.h"
 #include "mirror/netaddr.h"
+#include "mirror/target.h"
 #include "mirror/wire.h"
 
-enum { REQUEST_PATH_MAX = 1024, REQUEST_TARGET_MAX = 8192 };
+enum { REQUEST_TARGET_MAX = 8192 };
 
 /* What the gateway knows. NULL: not given. */
 struct request_raw {
@@ -22,7 +23,7 @@ struct request_raw {
 
 struct request {
 	bool head;
-	char path[REQUEST_PATH_MAX + 1]; /* decoded; begins with '/', no empty, "." or ".." segment */
+	char path[TARGET_PATH_MAX + 1]; /* decoded; begins with '/', no empty, "." or ".." segment */
 	size_t path_len;
 	char source[WIRE_SOURCE_CAP]; /* the query parameter `source`, or "-" */
 	char network[NETADDR_TEXT_CAP];
@@ -34,15 +35,9 @@ struct request {
 /* The query of a local redirect. A server that cannot find the file that it was sent to asks us again, with this. */
 #define REQUEST_HANDED_OFF "handed-off=1"
 
-/* Decodes the len bytes of a raw path (no query) into out, which has a NUL at its end, and *out_len. `+` is a plus.
- * Refused as FAULT_ABSENT with the reason: over REQUEST_PATH_MAX, a broken percent escape, NUL, control bytes, '\', an
- * encoded '/', segments that are empty, "." or "..". "/" alone is fine. */
-bool request_decode_path(const char *raw, size_t len, char out[REQUEST_PATH_MAX + 1], size_t *out_len, struct fault *f)
-    __attribute__((warn_unused_result));
-
 /* Reads a request; *out borrows the header fields of *raw. `mount` is where this mirror sits ("" or "/mirror"): its own
  * trailing slash is the one that is forgiven. FAULT_METHOD for other methods than GET and HEAD, FAULT_CLIENT for a
- * request that cannot be understood, else as request_decode_path. */
+ * request that cannot be understood, else as target_decode_path. */
 bool request_read(const struct request_raw *raw, const char *mount, struct request *out, struct fault *f)
     __attribute__((warn_unused_result));
 

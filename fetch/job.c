@@ -141,6 +141,9 @@ static bool remembered_absent(struct fetch *x, const struct job *j, struct fault
 		return false;
 	if (strcmp(row.state, "failed") != 0 || strcmp(row.class, "absent") != 0 || row.until <= now)
 		return false;
+	/* The clock went back: nobody knows how old it is. */
+	if (row.until > now + JOB_ABSENT_SEC)
+		return false;
 	fault_set(f, FAULT_ABSENT, "%s", row.reason);
 	return true;
 }

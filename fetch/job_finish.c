@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ABSENT_SEC = 60, FAILED_RETRY_SEC = 10, PRIORITY_COMPLETE = 50 };
+enum { FAILED_RETRY_SEC = 10, PRIORITY_COMPLETE = 50 };
 
 static void on_signature(void *arg, const struct fault *f, int retry_sec)
 {
@@ -36,6 +36,7 @@ void job_want_signature(struct job *j)
 		return;
 	}
 	j->signature_state = SIGNATURE_WAITING;
+	j->signature_asked++;
 	j->signature = (struct job_listener){.arg = j, .end = on_signature};
 	job_join(j->fetch, &route, &ask, &j->signature);
 }
@@ -60,9 +61,27 @@ static size_t read_signature(const struct job *j, char text[MINISIGN_FILE_MAX + 
 	snprintf(path, sizeof path, "%s.minisig", j->route.path);
 	int fd = store_open_public(j->fetch->store, path, NULL, f);
 	ssize_t n = fd >= 0 ? pread(fd, text, MINISIGN_FILE_MAX + 1, 0) : -1;
-	if (fd >= 0)
+	if (fd >= 0) {
+		fault_set(f, FAULT_SYSTEM, "cannot read %s", path);
 		close(fd);
+	}
 	return n > 0 ? (size_t)n : 0;
+}
+
+/* Reads the signature that came. While the file was under way somebody may have purged it: then it is asked for anew,
+ * and the state is another one at return. */
+static size_t take_signature(struct job *j, char text[MINISIGN_FILE_MAX + 1])
+{
+	size_t len = 0;
+	while (j->signature_state == SIGNATURE_PRESENT && (len = read_signature(j, text, &j->signature_fault)) == 0) {
+		if (j->signature_asked >= JOB_SIGNATURE_ASKED_MAX) {
+			j->signature_state = SIGNATURE_FAILED;
+			break;
+		}
+		j->signature_state = SIGNATURE_NONE;
+		job_want_signature(j);
+	}
+	return len;
 }
 
 static const char *text_or_null(const char *text)
@@ -243,6 +262,7 @@ void job_whole(struct job *j)
 {
 	struct fault f = {0};
 	char file[256], text[MINISIGN_FILE_MAX + 1];
+	size_t signature_len = take_signature(j, text);
 
 	if (j->signature_state == SIGNATURE_WAITING) {
 		job_phase(j, JOB_SIGNATURE);
@@ -260,9 +280,8 @@ void job_whole(struct job *j)
 	    .flat = j->source.flat,
 	    .state = j->signature_state,
 	    .signature = text,
+	    .signature_len = signature_len,
 	    .signature_fault = &j->signature_fault};
-	if (v.state == SIGNATURE_PRESENT)
-		v.signature_len = read_signature(j, text, &f);
 	if (verify_file(&v, &j->verdict, &f))
 		job_judge_content(j);
 	else if (f.class == FAULT_INTEGRITY)
@@ -302,7 +321,7 @@ void job_fail(struct job *j)
 		store_part_remove(j->fetch->store, j->route.path);
 	if (j->fetch->catalog != NULL &&
 	    !catalog_fetch_failed(j->fetch->catalog, j->route.path, j->source.url, why.class, why.text, now,
-	        absent && j->listed.url[0] == '\0' ? now + ABSENT_SEC : 0, &f))
+	        absent && j->listed.url[0] == '\0' ? now + JOB_ABSENT_SEC : 0, &f))
 		fetch_catalog_fault(&f, j->route.path);
 	counters_add(&j->fetch->counters->fetches[why.class], 1);
 	log_fault(&why, "fetch", "path", j->route.path, NULL);

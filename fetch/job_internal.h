@@ -4,9 +4,11 @@
 
 #include "fetch/job.h"
 #include "fetch/unpack.h"
-#include "fetch/verify.h"
+#include "mirror/verify.h"
 #include "mirror/catalog_trust.h"
 #include "mirror/digest.h"
+
+enum { JOB_ABSENT_SEC = 60, JOB_SIGNATURE_ASKED_MAX = 3 };
 
 enum job_phase {
 	JOB_QUEUED, /* for a slot */
@@ -58,6 +60,7 @@ struct job {
 
 	struct job_listener signature; /* waits for the .minisig's own job */
 	enum verify_signature signature_state;
+	int signature_asked; /* how often */
 	struct fault signature_fault;
 
 	struct digest_result digested; /* of the whole file, from here on */

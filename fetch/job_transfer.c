@@ -40,6 +40,15 @@ static const char *range_validator(const char *etag, const char *last_modified)
 	return etag[0] == '\0' && last_modified[0] != '\0' ? last_modified : NULL;
 }
 
+/* What was written before the machine last started may lack what never reached the disk, and nobody vouches for it. */
+static bool is_doubtful(const struct job *j, const struct store_info *part)
+{
+	struct timespec up = {0};
+	clock_gettime(CLOCK_BOOTTIME, &up);
+	return j->route.key == NULL && !j->route.signature && j->listed.sha256[0] == '\0' &&
+	       part->mtime <= time(NULL) - up.tv_sec;
+}
+
 /* Opens the part: what an earlier service left when it is of this URL and can be asked to go on, else a new one. */
 static bool open_part(struct job *j, struct fault *f)
 {
@@ -56,6 +65,10 @@ static bool open_part(struct job *j, struct fault *f)
 	j->size = -1;
 	j->told_size = j->resumed = j->fresh = false;
 	j->fd = store_part_open(x->store, j->route.path, !known, &info, f);
+	if (j->fd >= 0 && known && info.size > 0 && is_doubtful(j, &info)) {
+		close(j->fd);
+		j->fd = store_part_open(x->store, j->route.path, true, &info, f);
+	}
 	if (j->fd < 0)
 		return false;
 	if (known && info.size > 0) {

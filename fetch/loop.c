@@ -4,6 +4,7 @@
 #include "fetch/documents.h"
 #include "fetch/job.h"
 #include "mirror/log.h"
+#include "mirror/service.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 
 enum {
 	SWEEP_EVERY_MS = 3600 * 1000,
+	LOOK_EVERY_MS = 1000,
 	SWEEP_AGE_SEC = 7 * 24 * 3600,
 	FIXED_WAITS = 2,
 	UNPACK_WAITS = 128,
@@ -59,15 +61,37 @@ static void sweep(struct fetch *x, int64_t *next_ms)
 		log_event(LOG_INFO_LEVEL, "swept", "parts", log_int(n).text, NULL);
 }
 
+/* A catalogue that was deleted is one that nobody will read: begins another one. A log that has grown begins anew. */
+static void look_after_files(struct fetch *x, int64_t *next_ms)
+{
+	struct fault f;
+	if (fetch_now_ms() < *next_ms)
+		return;
+	*next_ms = fetch_now_ms() + LOOK_EVERY_MS;
+	service_turn_log(x->store);
+	if (x->catalog == NULL || !catalog_is_gone(x->catalog))
+		return;
+	log_event(LOG_WARN_LEVEL, "catalog", "error", "it was deleted; a new one begins", NULL);
+	catalog_close(x->catalog);
+	x->catalog = catalog_open(x->config->state_dir, CATALOG_WRITE, store_on_network(x->store), &f);
+	if (x->catalog == NULL)
+		log_fault(&f, "catalog", NULL);
+}
+
 int loop_run(struct fetch *x, struct loop_options *o)
 {
 	struct clients *clients = clients_new(x);
 	struct transfer_wait *waits = calloc(WAITS, sizeof *waits);
-	int64_t idle_since = fetch_now_ms(), next_sweep = 0;
+	int64_t idle_since = fetch_now_ms(), next_sweep = 0, next_look = 0;
 	bool leaving = clients == NULL || waits == NULL;
 
 	while (!leaving) {
+		/* Before anything is published: two services would write the same parts. */
+		o->displaced = !o->holds(o->arg);
+		if (o->displaced)
+			break;
 		sweep(x, &next_sweep);
+		look_after_files(x, &next_look);
 		int timeout = job_turn(x);
 		job_gauge(x);
 		counters_set(&x->counters->gauges[COUNTERS_CLIENTS], clients_count(clients));
@@ -87,7 +111,8 @@ int loop_run(struct fetch *x, struct loop_options *o)
 			leaving = leave(clients, o);
 	}
 	/* The name first: who is cut off now asks the next service, not this one. */
-	o->unlisten(o->arg);
+	if (!o->displaced)
+		o->unlisten(o->arg);
 	job_stop_all(x);
 	clients_free(clients);
 	free(waits);

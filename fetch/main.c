@@ -81,10 +81,24 @@ static void raise_limits(void)
 	}
 }
 
+/* The service's place: where it listens, and that nobody else does. */
+struct place {
+	const struct config *config;
+	const struct store *store;
+	int claim_fd;
+};
+
+static bool holds(void *arg)
+{
+	const struct place *p = arg;
+	return service_claim_holds(p->store, p->claim_fd);
+}
+
 static int relisten(void *arg)
 {
+	const struct place *p = arg;
 	struct fault f;
-	int fd = service_listen(arg, &f);
+	int fd = service_listen(p->config, &f);
 	if (fd < 0)
 		log_fault(&f, "listen", NULL);
 	return fd;
@@ -92,9 +106,9 @@ static int relisten(void *arg)
 
 static void unlisten(void *arg)
 {
-	const struct config *c = arg;
+	const struct place *p = arg;
 	char path[256];
-	snprintf(path, sizeof path, "%s/run/fetch.sock", c->state_dir);
+	snprintf(path, sizeof path, "%s/run/fetch.sock", p->config->state_dir);
 	unlink(path);
 }
 
@@ -105,12 +119,18 @@ static int failed(const struct fault *f, const char *event, int status)
 }
 
 /* Everything between the claim and its end. */
-static int serve(struct config *c, struct fetch *x, int signal_fd, bool stay)
+static int serve(struct fetch *x, int claim_fd, int signal_fd, bool stay)
 {
 	struct fault f;
 	int status = EXIT_FAILURE;
-	struct loop_options o = {
-	    .signal_fd = signal_fd, .stay = stay, .relisten = relisten, .unlisten = unlisten, .arg = c};
+	const struct config *c = x->config;
+	struct place place = {.config = c, .store = x->store, .claim_fd = claim_fd};
+	struct loop_options o = {.signal_fd = signal_fd,
+	    .stay = stay,
+	    .relisten = relisten,
+	    .unlisten = unlisten,
+	    .holds = holds,
+	    .arg = &place};
 
 	/* Without a catalogue the files are still served, found and verified by signature. */
 	x->catalog = catalog_open(c->state_dir, CATALOG_WRITE, store_on_network(x->store), &f);
@@ -131,8 +151,9 @@ static int serve(struct config *c, struct fetch *x, int signal_fd, bool stay)
 	service_ready();
 	int listener = loop_run(x, &o);
 	close(listener);
-	log_event(LOG_INFO_LEVEL, "stop", NULL);
-	status = EXIT_SUCCESS;
+	log_event(o.displaced ? LOG_ERROR_LEVEL : LOG_INFO_LEVEL, "stop", "why",
+	    o.displaced ? "run/ was deleted or replaced: this service has lost its place" : "asked to, or idle", NULL);
+	status = o.displaced ? EXIT_FAILURE : EXIT_SUCCESS;
 out:
 	documents_free(x->documents);
 	queue_clear(&x->queue);
@@ -176,7 +197,7 @@ int main(int argc, char **argv)
 		status = failed(&f, "start", EXIT_FAILURE);
 		goto out;
 	}
-	status = serve(c, &x, signal_fd, options.stay);
+	status = serve(&x, claim, signal_fd, options.stay);
 out:
 	if (signal_fd >= 0)
 		close(signal_fd);

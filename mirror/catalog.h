@@ -25,6 +25,9 @@ enum catalog_mode {
 struct catalog *catalog_open(const char *state_dir, enum catalog_mode mode, bool network_fs, struct fault *f)
     __attribute__((warn_unused_result));
 
+/* True when its file was deleted or replaced since it was opened. One stat(2). */
+bool catalog_is_gone(struct catalog *c) __attribute__((warn_unused_result));
+
 /* Closes it, finalising every statement. NULL is fine. */
 void catalog_close(struct catalog *c);
 

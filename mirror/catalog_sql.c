@@ -4,6 +4,7 @@
 
 #include "chain.h"
 #include "human.h"
+#include "utf8.h"
 
 #include <sqlite3.h>
 
@@ -86,6 +87,20 @@ static void sql_duration_text(sqlite3_context *context, int count, sqlite3_value
 	human(context, values[0], human_duration);
 }
 
+/* utf8_text(text): with question marks for what is no UTF-8. */
+static void sql_utf8_text(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	(void)count;
+	const char *text = (const char *)sqlite3_value_text(values[0]);
+	char *mended = text != NULL ? sqlite3_mprintf("%s", text) : NULL;
+	if (mended != NULL) {
+		utf8_mend(mended);
+		sqlite3_result_text(context, mended, -1, sqlite3_free);
+	} else if (text != NULL) {
+		sqlite3_result_error_nomem(context);
+	}
+}
+
 /* The functions that our statements call. */
 static bool add_functions(struct catalog *c)
 {
@@ -94,7 +109,7 @@ static bool add_functions(struct catalog *c)
 		int arguments;
 		void (*call)(sqlite3_context *, int, sqlite3_value **);
 	} FUNCTIONS[] = {{"chain_hash", 2, sql_chain_hash}, {"size_text", 1, sql_size_text},
-	    {"duration_text", 1, sql_duration_text}};
+	    {"duration_text", 1, sql_duration_text}, {"utf8_text", 1, sql_utf8_text}};
 	for (size_t i = 0; i < sizeof FUNCTIONS / sizeof FUNCTIONS[0]; i++)
 		if (sqlite3_create_function_v2(c->db, FUNCTIONS[i].name, FUNCTIONS[i].arguments,
 		        SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL, FUNCTIONS[i].call, NULL, NULL,
@@ -213,6 +228,12 @@ struct catalog *catalog_open(const char *state_dir, enum catalog_mode mode, bool
 failed:
 	catalog_close(c);
 	return NULL;
+}
+
+bool catalog_is_gone(struct catalog *c)
+{
+	int moved = 0;
+	return sqlite3_file_control(c->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
 }
 
 void catalog_close(struct catalog *c)

@@ -263,6 +263,29 @@ int service_claim(const struct store *store, struct fault *f)
 	return fd;
 }
 
+bool service_claim_holds(const struct store *store, int claim_fd)
+{
+	struct stat held, named;
+	return fstat(claim_fd, &held) == 0 &&
+	       fstatat(store_fd(store), "run/fetch.lock", &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+}
+
+void service_turn_log(const struct store *store)
+{
+	struct stat ours, named;
+	if (fstat(STDERR_FILENO, &ours) != 0 || ours.st_size <= LOG_BYTES_MAX ||
+	    fstatat(store_fd(store), "run/fetch.log", &named, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    ours.st_ino != named.st_ino || ours.st_dev != named.st_dev)
+		return;
+	int fd = open_log(store);
+	if (fd < 0)
+		return;
+	dup2(fd, STDERR_FILENO);
+	dup2(fd, STDOUT_FILENO);
+	close(fd);
+}
+
 int service_listen(const struct config *c, struct fault *f)
 {
 	struct sockaddr_un address;

@@ -27,6 +27,12 @@ bool service_is_running(const struct store *store);
  * -1 with FAULT_BUSY when another service lives, FAULT_SYSTEM otherwise. */
 int service_claim(const struct store *store, struct fault *f) __attribute__((warn_unused_result));
 
+/* Whether a claim still is the one that counts: who deletes run/ lets another service claim the same state_dir. */
+bool service_claim_holds(const struct store *store, int claim_fd) __attribute__((warn_unused_result));
+
+/* The service's side. Turns run/fetch.log over when standard error is that and it has grown over its limit. */
+void service_turn_log(const struct store *store);
+
 /* The service's side. Binds and listens on run/fetch.sock (0660), replacing a dead one's socket. Only after
  * service_claim. Returns the listening socket (non-blocking, close-on-exec); -1 with FAULT_SYSTEM. */
 int service_listen(const struct config *c, struct fault *f) __attribute__((warn_unused_result));

@@ -61,9 +61,7 @@ bool store_sync_parent(const struct store *s, const char *relative, struct fault
 	return ok;
 }
 
-/* Makes the folders above `relative`. A new one's own name is synced too when `durable`, else a power cut could lose a
- * file that was synced inside it. */
-static bool make_parents(const struct store *s, const char *relative, bool durable, struct fault *f)
+bool store_make_parents(const struct store *s, const char *relative, bool durable, struct fault *f)
 {
 	char folder[STORE_PATH_CAP];
 	for (const char *slash = strchr(relative, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
@@ -195,7 +193,7 @@ int store_part_open(const struct store *s, const char *path, bool fresh, struct 
 {
 	char relative[STORE_PATH_CAP];
 	struct stat st;
-	if (!store_join(relative, "part", path, f) || !make_parents(s, relative, false, f))
+	if (!store_join(relative, "part", path, f) || !store_make_parents(s, relative, false, f))
 		return -1;
 	if (fresh && unlinkat(s->fd, relative, 0) != 0 && errno != ENOENT) {
 		fault_errno(f, FAULT_SYSTEM, errno, "cannot replace %s", relative);
@@ -235,7 +233,7 @@ bool store_settle(const struct store *s, const char *path, int fd, const char *r
 		return fault_set(f, FAULT_SYSTEM, "%s is not the file that was verified", part);
 	if (fchmod(fd, 0644) != 0 || (mtime > 0 && futimens(fd, times) != 0) || fsync(fd) != 0)
 		return fault_errno(f, FAULT_SYSTEM, errno, "cannot sync %s", part);
-	if (!make_parents(s, relative, true, f))
+	if (!store_make_parents(s, relative, true, f))
 		return false;
 	if (renameat(s->fd, part, s->fd, relative) != 0)
 		return fault_errno(f, FAULT_SYSTEM, errno, "cannot move %s to %s", part, relative);
@@ -247,6 +245,9 @@ bool store_symlink(const struct store *s, const char *target, const char *relati
 {
 	char temporary[STORE_PATH_CAP];
 	snprintf(temporary, sizeof temporary, "part/.link-%ld", (long)getpid());
+	/* Somebody may have deleted part/. */
+	if (!store_make_parents(s, temporary, false, f) || !store_make_parents(s, relative, true, f))
+		return false;
 	unlinkat(s->fd, temporary, 0);
 	if (symlinkat(target, s->fd, temporary) != 0 || renameat(s->fd, temporary, s->fd, relative) != 0) {
 		fault_errno(f, FAULT_SYSTEM, errno, "cannot link %s", relative);
@@ -268,7 +269,7 @@ bool store_link(const struct store *s, const char *path, const char *relative, s
 	if (len + strlen(relative) >= sizeof target)
 		return fault_set(f, FAULT_SYSTEM, "path too long: %s", relative);
 	snprintf(target + len, sizeof target - len, "%s", relative);
-	return make_parents(s, public, true, f) && store_symlink(s, target, public, f);
+	return store_symlink(s, target, public, f);
 }
 
 void store_unlink(const struct store *s, const char *path)
@@ -307,14 +308,15 @@ bool store_quarantine(
 	} while (fstatat(s->fd, place, &st, AT_SYMLINK_NOFOLLOW) == 0 && ++n < QUARANTINE_TRIES);
 	if (out != NULL)
 		snprintf(out, cap, "%s", place);
-	return make_parents(s, place, true, f) && move_new(s, relative, place, f) && store_sync_parent(s, place, f);
+	return store_make_parents(s, place, true, f) && move_new(s, relative, place, f) &&
+	       store_sync_parent(s, place, f);
 }
 
 bool store_move(const struct store *s, const char *path, const char *from, const char *to, struct fault *f)
 {
 	if (!store_path_ok(from) || !store_path_ok(to))
 		return fault_set(f, FAULT_SYSTEM, "not a path of the store: %s", to);
-	if (!make_parents(s, to, true, f))
+	if (!store_make_parents(s, to, true, f))
 		return false;
 	if (linkat(s->fd, from, s->fd, to, 0) != 0 && errno != EEXIST)
 		return fault_errno(f, FAULT_SYSTEM, errno, "cannot move %s to %s", from, to);
@@ -349,10 +351,13 @@ bool store_on_network(const struct store *s)
 
 void store_journal(const struct store *s, const char *lines, size_t len)
 {
+	struct stat st;
 	int fd = openat(s->fd, "run/hits.log", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return;
-	ssize_t ignored = write(fd, lines, len);
-	(void)ignored;
+	if (fstat(fd, &st) == 0 && st.st_size < STORE_JOURNAL_MAX) {
+		ssize_t ignored = write(fd, lines, len);
+		(void)ignored;
+	}
 	close(fd);
 }

@@ -125,8 +125,11 @@ int64_t store_free_bytes(const struct store *s);
 /* True when state_dir is on a network file system (NFS, SMB, FUSE): SQLite's WAL does not work there. */
 bool store_on_network(const struct store *s);
 
-/* Appends whole lines to the journal run/hits.log with one O_APPEND write. Never fails the caller: errors are dropped.
- */
+/* Where nobody folds it, the journal ends here: a statistic must not fill the disk. */
+enum { STORE_JOURNAL_MAX = 64 * 1024 * 1024 };
+
+/* Appends whole lines to the journal run/hits.log with one O_APPEND write, unless that has STORE_JOURNAL_MAX bytes.
+ * Never fails the caller: errors are dropped. */
 void store_journal(const struct store *s, const char *lines, size_t len);
 
 #endif

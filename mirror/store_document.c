@@ -86,6 +86,8 @@ static bool write_file(const struct store *s, const char *relative, const void *
 {
 	char temporary[STORE_PATH_CAP];
 	snprintf(temporary, sizeof temporary, "index/.new-%ld", (long)getpid());
+	if (!store_make_parents(s, relative, true, f))
+		return false;
 	int fd = openat(s->fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	bool ok =
 	    fd >= 0 && write_all(fd, data, len) && fsync(fd) == 0 && renameat(s->fd, temporary, s->fd, relative) == 0;

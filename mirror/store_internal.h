@@ -17,11 +17,16 @@ bool store_path_ok(const char *relative);
 bool store_join(char out[STORE_PATH_CAP], const char *folder, const char *path, struct fault *f)
     __attribute__((warn_unused_result));
 
+/* Makes the folders above `relative`. A new one's own name is synced too when `durable`, else a power cut could lose a
+ * file that was synced inside it. FAULT_SYSTEM, FAULT_FULL. */
+bool store_make_parents(const struct store *s, const char *relative, bool durable, struct fault *f)
+    __attribute__((warn_unused_result));
+
 /* fsyncs the folder that holds `relative`. Blocks for the disk. FAULT_SYSTEM. */
 bool store_sync_parent(const struct store *s, const char *relative, struct fault *f)
     __attribute__((warn_unused_result));
 
-/* Makes `relative` a link to `target`, replacing an older one by rename, and fsyncs its folder. FAULT_SYSTEM,
+/* Makes `relative` a link to `target`, replacing an older one by rename, makes and fsyncs its folder. FAULT_SYSTEM,
  * FAULT_FULL. */
 bool store_symlink(const struct store *s, const char *target, const char *relative, struct fault *f)
     __attribute__((warn_unused_result));

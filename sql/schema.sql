@@ -20,9 +20,13 @@ CREATE TABLE entry (
     last_hit_at INTEGER,
     hits        INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX entry_by_class ON entry (class, version);
+-- Hold what is summed up, so that a question about the whole does not read every row.
+CREATE INDEX entry_by_class ON entry (class, version, size, verdict);
+CREATE INDEX entry_by_time ON entry (stored_at, size);
+CREATE INDEX entry_never_asked ON entry (stored_at) WHERE hits = 0;
 
--- The ledger: one row a whole transfer, published or refused. Append-only; each row holds the hash of the one before it.
+-- The ledger: one row a whole transfer, published or refused. Append-only; each row holds the hash of the one before it. How a
+-- hash is made: statement provenance_add, docs/catalogue.md; queries/ledger.sql verifies it.
 CREATE TABLE provenance (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
     path            TEXT NOT NULL,
@@ -44,12 +48,20 @@ CREATE TABLE provenance (
     verdict         TEXT NOT NULL CHECK (verdict IN ('signed', 'digest', 'pinned', 'tls', 'changed', 'bad')),
     reason          TEXT,                   -- of a refusal, or who accepted a changed content
     previous        TEXT NOT NULL,          -- hash of the row before; '' in the first
-    hash            TEXT NOT NULL
+    hash            TEXT NOT NULL,
+    upstream        TEXT AS (substr(requested_url, 1, instr(substr(requested_url, 9) || '/', '/') + 7)), -- scheme, host and port
+    seconds         INTEGER AS (finished_at - started_at)
 ) STRICT;
 CREATE INDEX provenance_by_path ON provenance (path, id);
+CREATE INDEX provenance_refused ON provenance (finished_at) WHERE verdict IN ('changed', 'bad');
+-- A row without an HTTP status is no transfer: an operator accepted a content.
+CREATE INDEX provenance_by_upstream ON provenance (upstream, seconds, finished_at, bytes, verdict) WHERE http_status <> 0;
 CREATE TRIGGER provenance_no_update BEFORE UPDATE ON provenance
 BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER provenance_no_delete BEFORE DELETE ON provenance
+BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
+-- REPLACE deletes without the trigger for that.
+CREATE TRIGGER provenance_no_replace BEFORE INSERT ON provenance WHEN EXISTS (SELECT 1 FROM provenance WHERE id = new.id)
 BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
 
 CREATE INDEX provenance_changed ON provenance (path, id) WHERE verdict = 'changed';
@@ -136,12 +148,58 @@ CREATE TABLE artifact (
 CREATE INDEX artifact_by_version ON artifact (version, source);
 CREATE INDEX artifact_by_release ON artifact (source, key, target);
 
--- Who asked for what, a day. Addresses of clients are not stored.
+-- Who asked for what, a day. Addresses of clients are not stored. The same answer may stand in the journal of the responder and in an
+-- access log of the web server, which has the files that it sent by itself, and tells robots apart: so what counts is what the log has, or
+-- what the journal has without the robots, whichever is more.
 CREATE TABLE hit (
-    day    TEXT NOT NULL,                   -- YYYY-MM-DD, UTC
-    path   TEXT NOT NULL,
-    source TEXT NOT NULL,                   -- the client's tool, '-' when it did not say
-    count  INTEGER NOT NULL DEFAULT 0,
-    bytes  INTEGER NOT NULL DEFAULT 0,
+    day           TEXT NOT NULL,            -- YYYY-MM-DD, UTC
+    path          TEXT NOT NULL,
+    source        TEXT NOT NULL,            -- the client's tool, '-' when it did not say
+    count         INTEGER NOT NULL DEFAULT 0,
+    bytes         INTEGER NOT NULL DEFAULT 0,
+    journal_count INTEGER NOT NULL DEFAULT 0,
+    journal_bytes INTEGER NOT NULL DEFAULT 0,
+    log_count     INTEGER NOT NULL DEFAULT 0,
+    log_bytes     INTEGER NOT NULL DEFAULT 0,
+    bot_count     INTEGER NOT NULL DEFAULT 0,
+    bot_bytes     INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (day, path, source)
 ) STRICT, WITHOUT ROWID;
+
+-- What access logs have beside hits: answers to robots, and errors.
+CREATE TABLE hit_apart (
+    day    TEXT NOT NULL,
+    kind   TEXT NOT NULL CHECK (kind IN ('bot', 'error')),
+    status INTEGER NOT NULL,
+    count  INTEGER NOT NULL DEFAULT 0,
+    bytes  INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (day, kind, status)
+) STRICT, WITHOUT ROWID;
+
+-- How far each log was folded. A log is known by its first line and by what stands before the place, so that one that was renamed or
+-- copied by a rotation is still known, and one that began anew is not taken for the old.
+CREATE TABLE log_place (
+    head    TEXT NOT NULL,                  -- SHA-256 of the first line
+    device  INTEGER NOT NULL,
+    inode   INTEGER NOT NULL,
+    place   INTEGER NOT NULL,
+    tail    TEXT NOT NULL,                  -- SHA-256 of the bytes before the place
+    name    TEXT NOT NULL,
+    read_at INTEGER NOT NULL,
+    PRIMARY KEY (head, device, inode)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX log_place_by_time ON log_place (read_at);
+
+-- What people read: times as UTC text. `pkgmirror-inspect` and docs/catalogue.md have more.
+CREATE VIEW file AS
+SELECT path, class, version, size, verdict, sha256, zig_hash, datetime(stored_at, 'unixepoch') AS stored,
+    datetime(last_hit_at, 'unixepoch') AS last_asked, hits
+FROM entry;
+
+CREATE VIEW transfer AS
+SELECT id, path, upstream, requested_url, effective_url, remote_address, datetime(started_at, 'unixepoch') AS started, seconds, bytes,
+    verdict, reason, sha256, key_id, trusted_comment, tls_issuer
+FROM provenance;
+
+CREATE VIEW traffic AS
+SELECT day, source, sum(count) AS requests, sum(bytes) AS bytes, count(*) AS files FROM hit GROUP BY day, source;

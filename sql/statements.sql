@@ -49,12 +49,19 @@ ON CONFLICT (path) DO UPDATE SET kind = excluded.kind, class = excluded.class, v
 DELETE FROM entry WHERE path = ?1;
 
 -- name: provenance_add
--- Appends a row to the ledger, chained to the last one.
+-- Appends a row to the ledger, chained to the last one: its hash is made of the hash before it, a line feed, and its columns as SQL
+-- literals. queries/ledger.sql has the same text. What is no UTF-8 would make a broken JSON of it.
 INSERT INTO provenance (path, requested_url, effective_url, remote_address, tls_issuer, tls_sha256, http_status, etag,
     last_modified, started_at, finished_at, bytes, sha256, content, key_id, trusted_comment, verdict, reason, previous, hash)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, previous,
-    chain_hash(previous, json_array(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18))
-FROM (SELECT coalesce((SELECT hash FROM provenance ORDER BY id DESC LIMIT 1), '') AS previous);
+WITH row (path, requested_url, effective_url, remote_address, tls_issuer, tls_sha256, http_status, etag,
+    last_modified, started_at, finished_at, bytes, sha256, content, key_id, trusted_comment, verdict, reason) AS (
+    SELECT ?1, utf8_text(?2), utf8_text(?3), ?4, utf8_text(?5), ?6, ?7, utf8_text(?8), utf8_text(?9), ?10, ?11, ?12, ?13, ?14, ?15,
+        utf8_text(?16), ?17, utf8_text(?18))
+SELECT row.*, previous, chain_hash(previous,
+        format('%Q,%Q,%Q,%Q,%Q,%Q,%d,%Q,%Q,%d,%d,%d,%Q,%Q,%Q,%Q,%Q,%Q', path, requested_url, effective_url,
+            remote_address, tls_issuer, tls_sha256, http_status, etag, last_modified, started_at, finished_at, bytes, sha256,
+            content, key_id, trusted_comment, verdict, reason))
+FROM row, (SELECT coalesce((SELECT hash FROM provenance ORDER BY id DESC LIMIT 1), '') AS previous);
 
 -- name: fetch_started
 INSERT INTO fetch (path, url, etag, last_modified, size, state, started_at, updated_at)

@@ -28,7 +28,9 @@ struct command {
 /* The first is what is done when none is named. */
 static const struct command COMMANDS[] = {
     {"warm", command_warm, NEEDS_STORE},
+    {"accept", command_accept, NEEDS_WRITE},
     {"estimate", command_estimate, NEEDS_STORE},
+    {"fold", command_fold, NEEDS_WRITE},
 };
 
 static const char USAGE[] =
@@ -38,6 +40,8 @@ static const char USAGE[] =
     "\n"
     "  warm [--watch]  get what the configuration says should be here (the default)\n"
     "  estimate        say what is here and what is lacking\n"
+    "  accept PATH...  publish from now on what was refused as changed\n"
+    "  fold [LOG]...   count hits from the journal and from access logs\n"
     "\n"
     "  --config FILE   the configuration (default: PKGMIRROR_CONFIG, else the built-in path)\n"
     "  --quiet         print nothing but complaints\n"

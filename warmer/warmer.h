@@ -54,7 +54,9 @@ void warmer_close_catalog(struct warmer *w);
 void warmer_complain(const char *what, const struct fault *f);
 
 /* One file each. */
+int command_accept(struct warmer *w, int argc, char **argv);
 int command_estimate(struct warmer *w, int argc, char **argv);
+int command_fold(struct warmer *w, int argc, char **argv);
 int command_warm(struct warmer *w, int argc, char **argv);
 
 #endif

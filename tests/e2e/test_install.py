@@ -40,6 +40,18 @@ def test_each_manual_page_is_installed(installed):
         assert (installed / "share/man" / f"man{name[-1]}" / name).is_file()
 
 
+def test_each_program_and_each_page_that_is_named_has_its_manual(installed):
+    named = {f"{name}({section})" for name, section in re.findall(r"(pkgmirror[-.a-z]*)\((\d)\)", (TOP / "README.md").read_text())}
+    for page in (TOP / "man").iterdir():
+        text = page.read_text().replace("\\-", "-")
+        named |= {f"{name}({section})" for name, section in re.findall(r"^\.Xr (pkgmirror\S*) (\d)", text, re.MULTILINE)}
+        named |= {f"{name}({section})" for name, section in re.findall(r"^\.BR (pkgmirror\S*) \((\d)\)", text, re.MULTILINE)}
+    there = {f"{path.stem}({path.suffix[1:]})" for path in installed.glob("share/man/man*/*")}
+    assert named - there == set()
+    programs = {pathlib.Path(name).name for name in PROGRAMS}
+    assert programs - {page.split("(")[0] for page in there} == set()
+
+
 def test_no_library_of_ours_is_installed(installed):
     assert [str(path) for path in installed.rglob("*.a")] == []
     assert [str(path) for path in installed.rglob("*.h")] == []

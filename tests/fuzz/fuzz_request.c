@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* What every room behind relies on. */
 static void check_path(const char *path, size_t len)
 {
-	if (len == 0 || len > REQUEST_PATH_MAX || path[0] != '/' || strlen(path) != len || strchr(path, '\\') != NULL)
+	if (len == 0 || len > TARGET_PATH_MAX || path[0] != '/' || strlen(path) != len || strchr(path, '\\') != NULL)
 		abort();
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)path[i] < 0x20 || path[i] == 0x7f)
@@ -21,12 +21,12 @@ static void check_path(const char *path, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char out[REQUEST_PATH_MAX + 1];
+	char out[TARGET_PATH_MAX + 1];
 	size_t len = 0;
 	struct request rq;
 	struct fault f = {0};
 
-	if (request_decode_path((const char *)data, size, out, &len, &f))
+	if (target_decode_path((const char *)data, size, out, &len, &f))
 		check_path(out, len);
 	char *target = malloc(size + 1);
 	if (target == NULL)

@@ -56,10 +56,10 @@ static void path_is_decoded_once_or_refused(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof PATHS / sizeof PATHS[0]; i++) {
-		char out[REQUEST_PATH_MAX + 1];
+		char out[TARGET_PATH_MAX + 1];
 		size_t len = 0;
 		struct fault f = {0};
-		bool ok = request_decode_path(PATHS[i].raw, strlen(PATHS[i].raw), out, &len, &f);
+		bool ok = target_decode_path(PATHS[i].raw, strlen(PATHS[i].raw), out, &len, &f);
 		if (ok != (PATHS[i].path != NULL))
 			fail_msg("%s: %s", PATHS[i].raw, ok ? "accepted" : f.text);
 		if (ok) {
@@ -74,22 +74,22 @@ static void path_is_decoded_once_or_refused(void **state)
 static void path_with_nul_is_refused(void **state)
 {
 	(void)state;
-	char out[REQUEST_PATH_MAX + 1];
+	char out[TARGET_PATH_MAX + 1];
 	size_t len;
-	assert_false(request_decode_path("/a\0b", 4, out, &len, NULL));
+	assert_false(target_decode_path("/a\0b", 4, out, &len, NULL));
 }
 
 static void path_is_bounded_after_decoding(void **state)
 {
 	(void)state;
-	char raw[3 * REQUEST_PATH_MAX + 8], out[REQUEST_PATH_MAX + 1];
+	char raw[3 * TARGET_PATH_MAX + 8], out[TARGET_PATH_MAX + 1];
 	size_t len;
 	raw[0] = '/';
-	for (size_t i = 0; i < REQUEST_PATH_MAX; i++)
+	for (size_t i = 0; i < TARGET_PATH_MAX; i++)
 		memcpy(raw + 1 + 3 * i, "%61", 3);
-	assert_true(request_decode_path(raw, 1 + 3 * (REQUEST_PATH_MAX - 1), out, &len, NULL));
-	assert_int_equal(len, REQUEST_PATH_MAX);
-	assert_false(request_decode_path(raw, 1 + 3 * REQUEST_PATH_MAX, out, &len, NULL));
+	assert_true(target_decode_path(raw, 1 + 3 * (TARGET_PATH_MAX - 1), out, &len, NULL));
+	assert_int_equal(len, TARGET_PATH_MAX);
+	assert_false(target_decode_path(raw, 1 + 3 * TARGET_PATH_MAX, out, &len, NULL));
 }
 
 static bool read_target(const char *method, const char *target, const char *mount, struct request *out, struct fault *f)

@@ -173,6 +173,23 @@ static void second_claim_is_refused(void **state)
 	close(fd);
 }
 
+static void claim_of_a_file_that_is_gone_does_not_hold(void **state)
+{
+	struct fixture *x = *state;
+	struct fault f;
+	int fd = service_claim(x->store, &f);
+	assert_true(fd >= 0);
+	assert_true(service_claim_holds(x->store, fd));
+	assert_int_equal(unlinkat(store_fd(x->store), "run/fetch.lock", 0), 0);
+	assert_false(service_claim_holds(x->store, fd));
+	int other = service_claim(x->store, &f);
+	assert_true(other >= 0);
+	assert_false(service_claim_holds(x->store, fd));
+	assert_true(service_claim_holds(x->store, other));
+	close(fd);
+	close(other);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "--config") == 0)
@@ -183,6 +200,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(missing_program_is_named, setup, teardown),
 	    cmocka_unit_test_setup_teardown(failing_program_is_an_error, setup, teardown),
 	    cmocka_unit_test_setup_teardown(second_claim_is_refused, setup, teardown),
+	    cmocka_unit_test_setup_teardown(claim_of_a_file_that_is_gone_does_not_hold, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

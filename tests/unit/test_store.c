@@ -298,6 +298,34 @@ static void journal_appends_lines(void **state)
 	close(fd);
 }
 
+static void journal_ends_at_its_limit(void **state)
+{
+	struct fixture *x = *state;
+	struct stat st;
+	store_journal(x->store, "one\n", 4);
+	int fd = openat(store_fd(x->store), "run/hits.log", O_WRONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, STORE_JOURNAL_MAX), 0);
+	store_journal(x->store, "two\n", 4);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, STORE_JOURNAL_MAX);
+	close(fd);
+}
+
+/* Deleted by hand while a program works. */
+static void folders_are_made_again(void **state)
+{
+	struct fixture *x = *state;
+	struct store_document d;
+	struct fault f;
+	assert_int_equal(unlinkat(store_fd(x->store), "part", AT_REMOVEDIR), 0);
+	assert_int_equal(unlinkat(store_fd(x->store), "index", AT_REMOVEDIR), 0);
+	assert_true(store_document_write(x->store, "index.json", "abc", "{}", 2, 1000, &f));
+	int fd = store_document_open(x->store, "index.json", &d, &f);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +342,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(document_is_replaced_whole, setup, teardown),
 	    cmocka_unit_test_setup_teardown(open_names_what_is_wrong, setup, teardown),
 	    cmocka_unit_test_setup_teardown(journal_appends_lines, setup, teardown),
+	    cmocka_unit_test_setup_teardown(journal_ends_at_its_limit, setup, teardown),
+	    cmocka_unit_test_setup_teardown(folders_are_made_again, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

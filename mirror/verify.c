@@ -1,5 +1,5 @@
 /* verify: see verify.h. */
-#include "fetch/verify.h"
+#include "verify.h"
 
 #include <errno.h>
 #include <stdio.h>

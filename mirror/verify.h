@@ -1,11 +1,12 @@
-/* verify: what a whole file has proved. Judges; moves nothing and asks nobody. */
-#ifndef PKGMIRROR_FETCH_VERIFY_H
-#define PKGMIRROR_FETCH_VERIFY_H
+/* verify: what a whole file has proved. Judges; moves nothing and asks nobody. Called by the fetch service for what
+ * came from an upstream, and by the warmer for what lies on a disk. */
+#ifndef PKGMIRROR_VERIFY_H
+#define PKGMIRROR_VERIFY_H
 
-#include "mirror/catalog.h"
-#include "mirror/digest.h"
-#include "mirror/minisign.h"
-#include "mirror/route.h"
+#include "catalog.h"
+#include "digest.h"
+#include "minisign.h"
+#include "route.h"
 
 enum verify_signature {
 	SIGNATURE_NONE, /* nobody asks for one */

@@ -1,0 +1,54 @@
+/* command_fold: counts hits from the journal and from access logs. See pkgmirror-warm(8). */
+#include "warmer/fold.h"
+#include "warmer/json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static void print(const struct warmer *w, const struct fold_result *r)
+{
+	if (w->json) {
+		struct json j = json_begin(stdout);
+		json_int(&j, "hits", r->hits);
+		json_int(&j, "bots", r->bots);
+		json_int(&j, "errors", r->errors);
+		json_int(&j, "others", r->others);
+		json_int(&j, "unreadable", r->unreadable);
+		json_end(&j);
+	} else if (!w->quiet && !w->watch) {
+		printf("%lld hits, %lld of robots, %lld errors, %lld others, %lld unreadable lines\n",
+		    (long long)r->hits, (long long)r->bots, (long long)r->errors, (long long)r->others,
+		    (long long)r->unreadable);
+	}
+}
+
+static bool fold_path(struct warmer *w, const char *path, struct fold_result *r, struct fault *f)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return fault_errno(f, FAULT_SYSTEM, errno, "%s", path);
+	bool ok = fold_file(w, fd, path, FOLD_ACCESS, r, f);
+	close(fd);
+	return ok;
+}
+
+int command_fold(struct warmer *w, int argc, char **argv)
+{
+	struct fold_result r = {0};
+	struct fault f;
+	bool ok;
+	if (warmer_option(w, argc, argv, NULL) != -1)
+		return WARMER_USAGE;
+	ok = fold_journal(w, &r, &f);
+	if (!ok)
+		warmer_complain(NULL, &f);
+	for (int i = optind; i < argc && !warmer_stopping(w); i++)
+		if (!fold_path(w, argv[i], &r, &f)) {
+			warmer_complain(NULL, &f);
+			ok = false;
+		}
+	print(w, &r);
+	return ok ? WARMER_DONE : WARMER_FAILED;
+}
