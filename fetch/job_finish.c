@@ -181,8 +181,6 @@ void job_publish(struct job *j)
 		job_fail(j);
 		return;
 	}
-	if (j->fetch->catalog != NULL && !catalog_fetch_forget(j->fetch->catalog, j->route.path, &f))
-		fetch_catalog_fault(&f, j->route.path);
 	counters_published(j->fetch->counters, j->digested.bytes, fetch_now_ms() - j->begun_ms);
 	log_event(LOG_INFO_LEVEL, "published", "path", j->route.path, "bytes", log_int(j->digested.bytes).text,
 	    "verdict", j->verdict.verdict, "sha256", j->digested.sha256_hex, "url", j->recovering ? "" : j->source.url,

@@ -27,8 +27,9 @@ bool catalog_record(
 	if (!catalog_begin(c, f))
 		return false;
 	bool ok = add_provenance(c, p, f) && (entry == NULL || put_entry(c, entry, f));
-	/* It is here: nobody has to want it any more. */
-	ok = ok && (entry == NULL || catalog_run(c, STATEMENT_WANT_REMOVE, f, "t", entry->path));
+	/* It is here: nobody has to want it any more, and nothing of it is in flight. */
+	ok = ok && (entry == NULL || (catalog_run(c, STATEMENT_WANT_REMOVE, f, "t", entry->path) &&
+	                                 catalog_run(c, STATEMENT_FETCH_FORGET, f, "t", entry->path)));
 	return catalog_finish(c, ok, f);
 }
 
@@ -62,11 +63,6 @@ bool catalog_fetch_failed(struct catalog *c, const char *path, const char *url, 
 	          catalog_run(c, STATEMENT_FETCH_TRIM, f, "i", now - FETCH_KEPT_SEC) &&
 	          catalog_run(c, STATEMENT_FETCH_BOUND, f, "i", (int64_t)FETCH_ROWS_MAX);
 	return catalog_finish(c, ok, f);
-}
-
-bool catalog_fetch_forget(struct catalog *c, const char *path, struct fault *f)
-{
-	return catalog_run(c, STATEMENT_FETCH_FORGET, f, "t", path);
 }
 
 /* Ends a look-up: true for a row, FAULT_ABSENT for none. */

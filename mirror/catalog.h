@@ -60,7 +60,7 @@ struct catalog_provenance {
 };
 
 /* Adds the provenance row, chained to its predecessor by hash, and, when entry is not NULL, inserts or replaces the
- * entry, in one transaction. FAULT_SYSTEM or FAULT_FULL: nothing was written. */
+ * entry and forgets that the file was wanted or in flight, in one transaction. FAULT_SYSTEM or FAULT_FULL: nothing was written. */
 bool catalog_record(struct catalog *c, const struct catalog_entry *entry, const struct catalog_provenance *p,
     struct fault *f) __attribute__((warn_unused_result));
 
@@ -88,9 +88,6 @@ bool catalog_fetch_started(struct catalog *c, const char *path, const char *url,
  * kept under 10,000 rows. */
 bool catalog_fetch_failed(struct catalog *c, const char *path, const char *url, enum fault_class class,
     const char *reason, int64_t now, int64_t until, struct fault *f) __attribute__((warn_unused_result));
-
-/* Removes the row: the fetch ended well, or nothing of it is left. */
-bool catalog_fetch_forget(struct catalog *c, const char *path, struct fault *f) __attribute__((warn_unused_result));
 
 /* Reads the row of PATH. FAULT_ABSENT when there is none. */
 bool catalog_fetch_get(struct catalog *c, const char *path, struct catalog_fetch *out, struct fault *f)

@@ -17,7 +17,7 @@ static int sweep_file(const struct store *s, const char *relative, int64_t befor
 	struct store_lease lease = {.fd = -1};
 	int removed = 0;
 	if (fstatat(s->fd, relative, &st, AT_SYMLINK_NOFOLLOW) != 0 || S_ISDIR(st.st_mode) ||
-	    st.st_mtim.tv_sec > before)
+	    st.st_ctim.tv_sec > before) /* the mtime of one that is about to be published is upstream's */
 		return 0;
 	if (store_lease_take(s, relative + strlen("part/"), &lease, NULL)) {
 		removed = unlinkat(s->fd, relative, 0) == 0;

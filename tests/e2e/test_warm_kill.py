@@ -29,7 +29,7 @@ def finished(mirror, site):
     found = {path.removeprefix("zig/") for path in mirror.published()}
     for path in mirror.parts():
         name = path.removeprefix("zig/")
-        if mirror.part_size(path) == len(site.body(name)):
+        if name in site.places and mirror.part_size(path) == len(site.body(name)):
             found.add(name)
     return found
 
@@ -59,7 +59,8 @@ def test_kills(make_mirror, upstream, slow):
     assert mirror.published() == sorted("zig/" + name for name in slow.places)
     for name in slow.places:
         assert (mirror.state / "public/zig" / name).read_bytes() == slow.body(name)
-    assert mirror.parts() == [] and mirror.files("quarantine") == []
+    # A link that was not given its name yet stays until it is swept.
+    assert [path for path in mirror.parts() if not path.startswith(".link-")] == [] and mirror.files("quarantine") == []
     assert mirror.rows("SELECT * FROM want") == [] and mirror.rows("SELECT * FROM fetch") == []
     assert sorted(row["path"] for row in mirror.rows("SELECT path FROM entry")) == mirror.published()
     assert {row["verdict"] for row in mirror.rows("SELECT verdict FROM provenance")} == {"signed"}

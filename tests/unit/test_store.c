@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -229,17 +230,16 @@ static void sweep_spares_what_is_new_or_leased(void **state)
 {
 	struct fixture *x = *state;
 	struct store_lease lease;
-	const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
-	write_part(x, "zig/old.zip", "1");
+	const struct timespec upstreams[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+	write_part(x, "zig/free.zip", "1");
 	write_part(x, "zig/leased.zip", "1");
-	write_part(x, "zig/new.zip", "1");
-	utimensat(store_fd(x->store), "part/zig/old.zip", old, 0);
-	utimensat(store_fd(x->store), "part/zig/leased.zip", old, 0);
+	utimensat(store_fd(x->store), "part/zig/free.zip", upstreams, 0);
 	assert_true(store_lease_take(x->store, "zig/leased.zip", &lease, NULL));
-	assert_int_equal(store_sweep_parts(x->store, 2000, 500), 1);
-	assert_false(exists(x, "part/zig/old.zip"));
+	assert_int_equal(store_sweep_parts(x->store, time(NULL), 500), 0);
+	assert_true(exists(x, "part/zig/free.zip"));
+	assert_int_equal(store_sweep_parts(x->store, time(NULL) + 1000, 500), 1);
+	assert_false(exists(x, "part/zig/free.zip"));
 	assert_true(exists(x, "part/zig/leased.zip"));
-	assert_true(exists(x, "part/zig/new.zip"));
 	store_lease_drop(&lease);
 }
 
