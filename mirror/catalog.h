@@ -60,7 +60,8 @@ struct catalog_provenance {
 };
 
 /* Adds the provenance row, chained to its predecessor by hash, and, when entry is not NULL, inserts or replaces the
- * entry and forgets that the file was wanted or in flight, in one transaction. FAULT_SYSTEM or FAULT_FULL: nothing was written. */
+ * entry and forgets that the file was wanted or in flight, in one transaction. FAULT_SYSTEM or FAULT_FULL: nothing was
+ * written. */
 bool catalog_record(struct catalog *c, const struct catalog_entry *entry, const struct catalog_provenance *p,
     struct fault *f) __attribute__((warn_unused_result));
 
