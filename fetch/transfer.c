@@ -258,6 +258,7 @@ static bool drips(struct transfer *t, int64_t now)
 	            (t->bandwidth_bytes == 0 || t->bandwidth_bytes > LEAST_BYTES_PER_SEC * 2);
 	t->window_ms = now;
 	t->window_received = t->received;
+	t->dripped = slow;
 	if (slow)
 		snprintf(t->error, sizeof t->error, "less than %d bytes a second came for %lld seconds",
 		    LEAST_BYTES_PER_SEC, (long long)sec);

@@ -49,6 +49,7 @@ struct transfer {
 	int hops;
 	bool head_told;
 	bool stalled;
+	bool dripped;         /* stalled, though something came: another try would bring a little, too, and never end */
 	bool refused_address; /* the fault is that of an address; another of the same host may do */
 	struct transfer_head head;
 	struct fault fault; /* why we ended it ourselves */

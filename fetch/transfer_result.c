@@ -92,7 +92,7 @@ static void judge_result(struct transfer *t, CURLcode code, long status, struct 
 	} else {
 		r->again = code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_SSL_CACERT_BADFILE &&
 		           code != CURLE_UNSUPPORTED_PROTOCOL && code != CURLE_OUT_OF_MEMORY &&
-		           code != CURLE_WRITE_ERROR && !(t->stalled && !t->head_told);
+		           code != CURLE_WRITE_ERROR && !(t->stalled && (t->dripped || !t->head_told));
 		fault_set(&r->fault, FAULT_UPSTREAM, "%s: %s", t->first_url,
 		    t->error[0] != '\0' ? t->error : curl_easy_strerror(code));
 	}

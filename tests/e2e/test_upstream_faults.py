@@ -90,6 +90,18 @@ def test_slow_is_not_dead(faulty, site):
     assert len(site.upstream.seen(path)) == 1
 
 
+def test_drip_is_ended(faulty, site):
+    """A few bytes now and then are no progress: each try would bring some, and the slot would be taken for hours."""
+    path = size_of_file(site, SMALL)
+    site.upstream.change(path, rate=100)
+    answer = faulty.get(f"/{PATH}")
+    check_refusal(answer, 504)
+    assert "bytes a second" in answer.text
+    assert len(site.upstream.seen(path)) == 1
+    site.upstream.change(path, rate=0)
+    assert faulty.get(f"/{PATH}").body == site.body(NAME)
+
+
 def test_nobody_listens(faulty, site):
     size_of_file(site, SMALL)
     site.upstream.stop()
