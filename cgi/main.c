@@ -8,6 +8,7 @@
 #include "cgi/respond.h"
 #include "cgi/serve.h"
 #include "cgi/workers.h"
+#include "mirror/attest.h"
 #include "mirror/log.h"
 
 #include <errno.h>
@@ -95,6 +96,20 @@ static bool parse_options(int argc, char **argv, struct options *o, int *status)
 	return false;
 }
 
+/* Whether the mirror can sign: who checks the configuration may be another user than who will read the key. */
+static void print_signing_key(const struct config *c)
+{
+	struct attest_key key;
+	struct fault f = {0};
+	if (*c->signing_key == '\0')
+		printf("# signing key: none\n");
+	else if (attest_key_load(c->signing_key, &key, &f))
+		printf("# signing key: %s\n", key.id);
+	else
+		printf("# signing key: cannot be used (%s)\n", f.text);
+	attest_key_forget(&key);
+}
+
 static int check_config(const struct config *c)
 {
 	struct fault f = {0};
@@ -108,6 +123,7 @@ static int check_config(const struct config *c)
 	else
 		printf("# journal mode: WAL\n");
 	store_close(store);
+	print_signing_key(c);
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -198,6 +214,16 @@ static int run_fastcgi(struct site *site, const struct options *o, bool inherite
 	return EXIT_SUCCESS;
 }
 
+/* A key that cannot be used takes nothing from the mirror but its signatures; it is told in time. */
+static void look_at_key(const char *file)
+{
+	struct attest_key key;
+	struct fault f = {0};
+	if (!attest_key_load(file, &key, &f))
+		log_fault(&f, "signing_key", NULL);
+	attest_key_forget(&key);
+}
+
 int main(int argc, char **argv)
 {
 	const enum gateway_mode mode = gateway_mode();
@@ -227,6 +253,8 @@ int main(int argc, char **argv)
 	} else {
 		site.config = config;
 		site.store = store;
+		if (*config->signing_key != '\0' && mode != GATEWAY_CGI)
+			look_at_key(config->signing_key);
 		status = mode == GATEWAY_CGI ? run_cgi(&site) : run_fastcgi(&site, &o, mode == GATEWAY_FASTCGI);
 	}
 	journal_close(site.journal);

@@ -15,6 +15,8 @@ static const struct {
     [ROUTE_STATUS] = {page_status, true, COUNTERS_PAGE},
     [ROUTE_LOGO] = {page_logo, true, COUNTERS_PAGE},
     [ROUTE_METRICS] = {page_metrics, true, COUNTERS_PAGE},
+    [ROUTE_PROVENANCE] = {page_provenance, true, COUNTERS_PAGE},
+    [ROUTE_KEY] = {page_key, true, COUNTERS_PAGE},
     [ROUTE_HEALTH] = {page_health, true, COUNTERS_PAGE},
 };
 
@@ -36,4 +38,10 @@ bool pages_may_read_status(const struct site *site, const struct request *rq, st
 {
 	return site->config->status_open || rq->local ||
 	       fault_set(f, FAULT_ABSENT, "this page is for the mirror's own machine (status_access)");
+}
+
+bool pages_may_read_provenance(const struct site *site, const struct request *rq, struct fault *f)
+{
+	return site->config->provenance_open || rq->local ||
+	       fault_set(f, FAULT_ABSENT, "this page is for the mirror's own machine (provenance_access)");
 }

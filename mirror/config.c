@@ -26,8 +26,8 @@ struct key {
 static const struct key ROOT_KEYS[] = {{"base_url", ""}, {"state_dir", "/var/lib/pkgmirror"}, {"offload", "x-sendfile"},
     {"max_fetches", "8"}, {"fetch_linger", "60s"}, {"stall_timeout", "30s"}, {"miss_limit", "60"},
     {"maintenance", "false"}, {"offline", "false"}, {"verify_before_send", "false"}, {"max_file_size", "2G"},
-    {"ca_file", ""}, {"allow_private_upstreams", "false"}, {"allow_http_upstreams", "false"},
-    {"status_access", "local"}};
+    {"ca_file", ""}, {"allow_private_upstreams", "false"}, {"allow_http_upstreams", "false"}, {"signing_key", ""},
+    {"provenance_access", "local"}, {"status_access", "local"}};
 
 static const struct key TOOLCHAINS_KEYS[] = {{"prefix", "/zig"}, {"upstream", "https://ziglang.org"},
     {"fallbacks", NULL}, {"public_key", "RWSGOq2NVecA2UPNdBUZykf1CCb147pkmdtYxgb3Ti+JO/wCYvhbAb/U"},
@@ -42,7 +42,7 @@ static const struct key WARMER_KEYS[] = {{"connections", "4"}, {"bandwidth", "0"
 static const struct key SITE_KEYS[] = {{"name", ""}, {"text", ""}, {"contact", ""}, {"logo", ""}, {"templates", ""}};
 
 #define KEYS(array) array, sizeof(array) / sizeof(array)[0]
-enum { OPTIONS_MAX = 24 };
+enum { OPTIONS_MAX = 32 };
 
 /* --- what libConfuse calls while it parses -------------------------------------------------------------------------
  */

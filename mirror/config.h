@@ -86,7 +86,9 @@ struct config {
 	char *ca_file;
 	bool allow_private_upstreams;
 	bool allow_http_upstreams;
-	bool status_open; /* who may read /-/status and /-/metrics: anybody, else this machine alone */
+	char *signing_key;    /* a file with the mirror's own Ed25519 key; "" = none */
+	bool provenance_open; /* who may read /-/provenance and /-/key: anybody, else this machine alone */
+	bool status_open;     /* who may read /-/status and /-/metrics: anybody, else this machine alone */
 	struct config_toolchains toolchains;
 	struct config_rule *rules;
 	size_t rule_count;

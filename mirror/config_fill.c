@@ -29,7 +29,7 @@ static bool fill_root(const struct reader *r, struct config *c)
 	static const char *const offloads[] = {"none", "x-sendfile", "x-accel-redirect", "local-redirect", NULL};
 	static const char *const access[] = {"local", "open", NULL};
 	struct reason why = {0};
-	int offload = 0, open = 0;
+	int offload = 0, open = 0, provenance = 0;
 	if (!fill_base(r, c) || !value_string(r, "state_dir", &c->state_dir))
 		return false;
 	if (!config_check_state_dir(c->state_dir, &why))
@@ -45,9 +45,15 @@ static bool fill_root(const struct reader *r, struct config *c)
 	    !value_size(r, "max_file_size", 1, &c->max_file_bytes) || !value_string(r, "ca_file", &c->ca_file) ||
 	    !value_bool(r, "allow_private_upstreams", &c->allow_private_upstreams) ||
 	    !value_bool(r, "allow_http_upstreams", &c->allow_http_upstreams) ||
-	    !value_word(r, "status_access", access, &open))
+	    !value_word(r, "status_access", access, &open) ||
+	    !value_word(r, "provenance_access", access, &provenance) ||
+	    !value_string(r, "signing_key", &c->signing_key))
 		return false;
 	c->status_open = open != 0;
+	c->provenance_open = provenance != 0;
+	/* Only the responder reads it, and programs of other users must not fail for that. */
+	if (!config_check_file(c->signing_key, false, &why))
+		return value_wrong(r, "signing_key", &why);
 	return config_check_file(c->ca_file, true, &why) || value_wrong(r, "ca_file", &why);
 }
 
@@ -267,5 +273,6 @@ void config_free(struct config *c)
 	free(c->mount);
 	free(c->state_dir);
 	free(c->ca_file);
+	free(c->signing_key);
 	free(c);
 }

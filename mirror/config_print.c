@@ -77,6 +77,8 @@ static void print_root(const struct config *c, FILE *out)
 	print_text(out, "", "ca_file", c->ca_file);
 	print_bool(out, "", "allow_private_upstreams", c->allow_private_upstreams);
 	print_bool(out, "", "allow_http_upstreams", c->allow_http_upstreams);
+	print_text(out, "", "signing_key", c->signing_key);
+	print_text(out, "", "provenance_access", c->provenance_open ? "open" : "local");
 	print_text(out, "", "status_access", c->status_open ? "open" : "local");
 }
 

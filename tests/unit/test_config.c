@@ -45,6 +45,8 @@ static void config_without_keys_has_the_defaults(void **state)
 	assert_false(c->allow_private_upstreams || c->allow_http_upstreams || c->status_open);
 	assert_int_equal(c->max_file_bytes, INT64_C(2) << 30);
 	assert_string_equal(c->ca_file, "");
+	assert_string_equal(c->signing_key, "");
+	assert_false(c->provenance_open);
 	assert_string_equal(c->toolchains.prefix, "/zig");
 	assert_string_equal(c->toolchains.upstream, "https://ziglang.org");
 	assert_int_equal(c->toolchains.fallbacks.count, 1);
@@ -72,7 +74,7 @@ static const char FULL[] =
     "offload = none // another\n"
     "max_fetches = 16\n fetch_linger = \"5m\"\n stall_timeout = \"10s\"\n miss_limit = 0\n"
     "maintenance = yes\n offline = on\n verify_before_send = true\n max_file_size = \"512M\"\n"
-    "allow_private_upstreams = true\n allow_http_upstreams = true\n status_access = open\n"
+    "allow_private_upstreams = true\n allow_http_upstreams = true\n status_access = open\n provenance_access = open\n signing_key = \"/etc/pkgmirror.key\"\n"
     "toolchains {\n"
     "  prefix = \"/\"\n  upstream = \"http://127.0.0.1:8001/zl/\"\n"
     "  fallbacks = {\n    \"community\",   # a comment in a list\n    \"http://127.0.0.1:8002\"\n  }\n"
@@ -99,7 +101,8 @@ static void config_with_all_keys_is_read(void **state)
 	assert_int_equal(c->offload, OFFLOAD_NONE);
 	assert_int_equal(c->fetch_linger_sec, 300);
 	assert_int_equal(c->stall_timeout_sec, 10);
-	assert_true(c->maintenance && c->offline && c->verify_before_send && c->status_open);
+	assert_true(c->maintenance && c->offline && c->verify_before_send && c->status_open && c->provenance_open);
+	assert_string_equal(c->signing_key, "/etc/pkgmirror.key");
 	assert_int_equal(c->max_file_bytes, 512 << 20);
 	assert_string_equal(c->toolchains.prefix, "");
 	assert_string_equal(c->toolchains.upstream, "http://127.0.0.1:8001/zl");
@@ -108,13 +111,13 @@ static void config_with_all_keys_is_read(void **state)
 	assert_int_equal(c->toolchains.index_ttl_sec, 86400);
 	assert_int_equal(c->rule_count, 3);
 	assert_string_equal(c->rules[0].name, "mach");
-	assert_int_equal(c->rules[0].line, 27);
+	assert_int_equal(c->rules[0].line, 29);
 	assert_int_equal(c->rules[0].require, REQUIRE_TLS);
 	assert_string_equal(c->rules[0].token_file, "/etc/pkgmirror.token");
-	assert_int_equal(c->rules[1].line, 33);
+	assert_int_equal(c->rules[1].line, 35);
 	assert_int_equal(c->rules[1].allow.count, 2);
 	assert_int_equal(c->rules[2].kind, RULE_ARTIFACT);
-	assert_int_equal(c->rules[2].line, 38);
+	assert_int_equal(c->rules[2].line, 40);
 	assert_true(c->rules[2].has_key);
 	assert_int_equal(c->rules[2].require, REQUIRE_SIGNED);
 	assert_int_equal(c->warmer.classes, CLASS_DEV);

@@ -90,6 +90,7 @@ static const struct {
     {"max_file_size = 0\n", "t.conf:2: max_file_size: not a size above 0, such as \"500M\" or \"2G\""},
     {"max_file_size = 9000000T\n", "t.conf:2: max_file_size: not a size above 0, such as \"500M\" or \"2G\""},
     {"ca_file = \"ca.pem\"\n", "t.conf:2: ca_file: not an absolute path"},
+    {"signing_key = \"key\"\n", "t.conf:2: signing_key: not an absolute path"},
     {"ca_file = \"/nonexistent/ca.pem\"\n", "t.conf:2: ca_file: cannot be read"},
     /* toolchains */
     {TOOLCHAINS("prefix = \"zig\""), "t.conf:3: prefix: does not begin with a slash"},
