@@ -41,20 +41,6 @@ void job_want_signature(struct job *j)
 	job_join(j->fetch, &route, &ask, &j->signature);
 }
 
-/* The name that the trusted comment must give: the file's own, at its upstream. */
-static void signed_name(const struct job *j, char *out, size_t cap)
-{
-	const char *slash = strrchr(j->source.url, '/');
-	if (j->route.kind == ROUTE_TOOLCHAIN) {
-		snprintf(out, cap, "%s", j->route.zig.base);
-		return;
-	}
-	snprintf(out, cap, "%s", slash != NULL ? slash + 1 : j->route.match.file);
-	size_t len = strlen(out), end = strlen(".minisig");
-	if (j->route.signature && len > end && strcmp(out + len - end, ".minisig") == 0)
-		out[len - end] = '\0';
-}
-
 static size_t read_signature(const struct job *j, char text[MINISIGN_FILE_MAX + 1], struct fault *f)
 {
 	char path[WIRE_PATH_CAP + 16];
@@ -269,7 +255,7 @@ void job_whole(struct job *j)
 	digest_finish(j->digest, &j->digested);
 	j->content[0] = '\0';
 	j->zig = (struct zighash){0};
-	signed_name(j, file, sizeof file);
+	verify_name(&j->route, j->source.url, file, sizeof file);
 	struct verify_case v = {.route = &j->route,
 	    .file = file,
 	    .fd = j->fd,

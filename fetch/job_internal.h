@@ -3,7 +3,7 @@
 #define PKGMIRROR_FETCH_JOB_INTERNAL_H
 
 #include "fetch/job.h"
-#include "fetch/unpack.h"
+#include "mirror/unpack.h"
 #include "mirror/verify.h"
 #include "mirror/catalog_trust.h"
 #include "mirror/digest.h"

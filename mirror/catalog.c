@@ -13,7 +13,7 @@ static bool put_entry(struct catalog *c, const struct catalog_entry *e, struct f
 	    e->sha256, e->blake2b, e->zig_hash, e->zig_multihash, e->verdict, e->stored_at);
 }
 
-static bool add_provenance(struct catalog *c, const struct catalog_provenance *p, struct fault *f)
+bool catalog_ledger_add(struct catalog *c, const struct catalog_provenance *p, struct fault *f)
 {
 	return catalog_run(c, STATEMENT_PROVENANCE_ADD, f, "ttttttittiiitttttt", p->path, p->requested_url,
 	    p->effective_url, p->remote_address, p->tls_issuer, p->tls_sha256, (int64_t)p->http_status, p->etag,
@@ -26,7 +26,7 @@ bool catalog_record(
 {
 	if (!catalog_begin(c, f))
 		return false;
-	bool ok = add_provenance(c, p, f) && (entry == NULL || put_entry(c, entry, f));
+	bool ok = catalog_ledger_add(c, p, f) && (entry == NULL || put_entry(c, entry, f));
 	/* It is here: nobody has to want it any more, and nothing of it is in flight. */
 	ok = ok && (entry == NULL || (catalog_run(c, STATEMENT_WANT_REMOVE, f, "t", entry->path) &&
 	                                 catalog_run(c, STATEMENT_FETCH_FORGET, f, "t", entry->path)));

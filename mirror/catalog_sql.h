@@ -44,4 +44,8 @@ bool catalog_run(struct catalog *c, enum sql_statement statement, struct fault *
 bool catalog_begin(struct catalog *c, struct fault *f) __attribute__((warn_unused_result));
 bool catalog_finish(struct catalog *c, bool ok, struct fault *f) __attribute__((warn_unused_result));
 
+/* Appends a row to the ledger, within a transaction of the caller's. */
+bool catalog_ledger_add(struct catalog *c, const struct catalog_provenance *p, struct fault *f)
+    __attribute__((warn_unused_result));
+
 #endif

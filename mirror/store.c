@@ -76,8 +76,7 @@ bool store_make_parents(const struct store *s, const char *relative, bool durabl
 	return true;
 }
 
-/* Removes the folders above part/… that are empty now, so that parts leave nothing behind. */
-static void drop_empty_parents(const struct store *s, const char *relative)
+void store_drop_parents(const struct store *s, const char *relative)
 {
 	char folder[STORE_PATH_CAP];
 	snprintf(folder, sizeof folder, "%s", relative);
@@ -216,7 +215,7 @@ void store_part_remove(const struct store *s, const char *path)
 	if (!store_join(relative, "part", path, NULL))
 		return;
 	unlinkat(s->fd, relative, 0);
-	drop_empty_parents(s, relative);
+	store_drop_parents(s, relative);
 }
 
 bool store_settle(const struct store *s, const char *path, int fd, const char *relative, int64_t mtime, struct fault *f)
@@ -237,7 +236,7 @@ bool store_settle(const struct store *s, const char *path, int fd, const char *r
 		return false;
 	if (renameat(s->fd, part, s->fd, relative) != 0)
 		return fault_errno(f, FAULT_SYSTEM, errno, "cannot move %s to %s", part, relative);
-	drop_empty_parents(s, part);
+	store_drop_parents(s, part);
 	return store_sync_parent(s, relative, f);
 }
 
@@ -278,7 +277,7 @@ void store_unlink(const struct store *s, const char *path)
 	if (!store_join(public, "public", path, NULL))
 		return;
 	unlinkat(s->fd, public, 0);
-	drop_empty_parents(s, public);
+	store_drop_parents(s, public);
 }
 
 /* link and unlink, not rename: a rename would silently replace what is there. */
@@ -288,7 +287,7 @@ static bool move_new(const struct store *s, const char *from, const char *to, st
 		return fault_errno(f, FAULT_SYSTEM, errno, "cannot move %s to %s", from, to);
 	if (unlinkat(s->fd, from, 0) != 0)
 		return fault_errno(f, FAULT_SYSTEM, errno, "cannot remove %s", from);
-	drop_empty_parents(s, from);
+	store_drop_parents(s, from);
 	return true;
 }
 
@@ -323,7 +322,7 @@ bool store_move(const struct store *s, const char *path, const char *from, const
 	if (!store_sync_parent(s, to, f) || !store_link(s, path, to, f))
 		return false;
 	unlinkat(s->fd, from, 0);
-	drop_empty_parents(s, from);
+	store_drop_parents(s, from);
 	return true;
 }
 

@@ -78,6 +78,15 @@ bool store_quarantine(const struct store *s, const char *relative, const char *p
 bool store_move(const struct store *s, const char *path, const char *from, const char *to, struct fault *f)
     __attribute__((warn_unused_result));
 
+/* Where the link public/PATH points, as a path below state_dir ("store/zig/…"). False when there is no such link, or
+ * it points out of state_dir. */
+bool store_target(const struct store *s, const char *path, char *out, size_t cap) __attribute__((warn_unused_result));
+
+/* Removes the link public/PATH, then the store file `relative`, and the folders that are empty then. Who reads it goes
+ * on reading it. Absence is fine. FAULT_SYSTEM. */
+bool store_remove(const struct store *s, const char *path, const char *relative, struct fault *f)
+    __attribute__((warn_unused_result));
+
 /* A lease: the right to write the part and to publish one path, held by an open-file-description lock on one byte of
  * run/leases at the offset hash(PATH), freed by the kernel when its holder dies. */
 struct store_lease {

@@ -31,4 +31,7 @@ bool store_sync_parent(const struct store *s, const char *relative, struct fault
 bool store_symlink(const struct store *s, const char *target, const char *relative, struct fault *f)
     __attribute__((warn_unused_result));
 
+/* Removes the folders above a file that are empty now, but for the first. */
+void store_drop_parents(const struct store *s, const char *relative);
+
 #endif

@@ -7,6 +7,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+void verify_name(const struct route *r, const char *url, char *out, size_t cap)
+{
+	const char *slash = strrchr(url, '/');
+	if (r->kind == ROUTE_TOOLCHAIN) {
+		snprintf(out, cap, "%s", r->zig.base);
+		return;
+	}
+	snprintf(out, cap, "%s", slash != NULL ? slash + 1 : r->match.file);
+	size_t len = strlen(out), end = strlen(".minisig");
+	if (r->signature && len > end && strcmp(out + len - end, ".minisig") == 0)
+		out[len - end] = '\0';
+}
+
 static bool check_listed(const struct verify_case *v, struct fault *f)
 {
 	const struct catalog_artifact *a = v->listed;

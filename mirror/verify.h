@@ -35,6 +35,9 @@ struct verify_verdict {
 	char comment[MINISIGN_COMMENT_CAP];
 };
 
+/* The name that the trusted comment of a file must give: its own, at its upstream (`url`). */
+void verify_name(const struct route *r, const char *url, char *out, size_t cap);
+
 /* Judges a file. False: FAULT_INTEGRITY, it is bad; another class, its proof could not be had and the file may be good.
  * Reads the file only for a legacy signature. */
 bool verify_file(const struct verify_case *v, struct verify_verdict *out, struct fault *f)

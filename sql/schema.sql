@@ -190,6 +190,13 @@ CREATE TABLE log_place (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX log_place_by_time ON log_place (read_at);
 
+-- Where work that takes several runs goes on.
+CREATE TABLE cursor (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL,
+    at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- What people read: times as UTC text. `pkgmirror-inspect` and docs/catalogue.md have more.
 CREATE VIEW file AS
 SELECT path, class, version, size, verdict, sha256, zig_hash, datetime(stored_at, 'unixepoch') AS stored,

@@ -31,6 +31,8 @@ static const struct command COMMANDS[] = {
     {"accept", command_accept, NEEDS_WRITE},
     {"estimate", command_estimate, NEEDS_STORE},
     {"fold", command_fold, NEEDS_WRITE},
+    {"prune", command_prune, NEEDS_WRITE},
+    {"verify", command_verify, NEEDS_WRITE},
 };
 
 static const char USAGE[] =
@@ -42,6 +44,10 @@ static const char USAGE[] =
     "  estimate        say what is here and what is lacking\n"
     "  accept PATH...  publish from now on what was refused as changed\n"
     "  fold [LOG]...   count hits from the journal and from access logs\n"
+    "  prune [--class CLASS]... [--days N]\n"
+    "                  remove what was not used for long, or is beyond max_bytes\n"
+    "  verify [--sample N%] [--speed BYTES] [PATH]...\n"
+    "                  read the files again and compare them\n"
     "\n"
     "  --config FILE   the configuration (default: PKGMIRROR_CONFIG, else the built-in path)\n"
     "  --quiet         print nothing but complaints\n"

@@ -57,6 +57,8 @@ void warmer_complain(const char *what, const struct fault *f);
 int command_accept(struct warmer *w, int argc, char **argv);
 int command_estimate(struct warmer *w, int argc, char **argv);
 int command_fold(struct warmer *w, int argc, char **argv);
+int command_prune(struct warmer *w, int argc, char **argv);
+int command_verify(struct warmer *w, int argc, char **argv);
 int command_warm(struct warmer *w, int argc, char **argv);
 
 #endif

@@ -1,6 +1,6 @@
 /* Tests of fetch/unpack: what the child answers, and what is made of one that dies or is not wanted any more. In a
  * build without sanitizers the child has its limit of memory here. */
-#include "fetch/unpack.h"
+#include "mirror/unpack.h"
 
 #include "archives.h"
 

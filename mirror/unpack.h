@@ -2,12 +2,12 @@
  *
  * Unpacking reads hostile input, takes as long as it likes and wants memory: the child has limits of both, no
  * descriptor but the file and the pipe for its answer, and dies with the service. What it answers is looked at before
- * it is believed. Called by job; knows nothing of upstreams, and the file is the caller's. */
-#ifndef PKGMIRROR_FETCH_UNPACK_H
-#define PKGMIRROR_FETCH_UNPACK_H
+ * it is believed. Called by job and by the warmer; knows nothing of upstreams, and the file is the caller's. */
+#ifndef PKGMIRROR_UNPACK_H
+#define PKGMIRROR_UNPACK_H
 
-#include "mirror/fault.h"
-#include "mirror/zighash.h"
+#include "fault.h"
+#include "zighash.h"
 
 struct unpack;
 

@@ -1,7 +1,7 @@
 /* unpack: see unpack.h. */
-#include "fetch/unpack.h"
+#include "unpack.h"
 
-#include "mirror/archive.h"
+#include "archive.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,0 +1,39 @@
+/* store_keep: what is done with published files later: where they lie, and their removal. See store.h. */
+#include "store.h"
+#include "store_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+bool store_target(const struct store *s, const char *path, char *out, size_t cap)
+{
+	char public[STORE_PATH_CAP], target[STORE_PATH_CAP];
+	if (!store_join(public, "public", path, NULL))
+		return false;
+	ssize_t n = readlinkat(s->fd, public, target, sizeof target - 1);
+	if (n <= 0)
+		return false;
+	target[n] = '\0';
+	/* As store_link writes it: up to state_dir, then down. */
+	const char *at = target;
+	for (const char *slash = strchr(public, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+		if (strncmp(at, "../", 3) != 0)
+			return false;
+		at += 3;
+	}
+	int len = snprintf(out, cap, "%s", at);
+	return len > 0 && (size_t)len < cap && store_path_ok(out) && strncmp(out, "store/", 6) == 0;
+}
+
+bool store_remove(const struct store *s, const char *path, const char *relative, struct fault *f)
+{
+	if (!store_path_ok(relative))
+		return fault_set(f, FAULT_SYSTEM, "not a path of the store: %s", relative);
+	store_unlink(s, path);
+	if (unlinkat(s->fd, relative, 0) != 0 && errno != ENOENT)
+		return fault_errno(f, FAULT_SYSTEM, errno, "cannot remove %s", relative);
+	store_drop_parents(s, relative);
+	return true;
+}

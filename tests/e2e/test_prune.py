@@ -1,0 +1,107 @@
+"""`pkgmirror-warm prune`: what is used least goes, and nothing that is in use."""
+
+import json
+import os
+import sqlite3
+import time
+
+import pytest
+
+from lib.lighttpd import Lighttpd
+from lib.zig import file_name
+
+DAY = 24 * 3600
+DEV = [f"0.16.0-dev.{n}+abcdef0{n}" for n in range(1, 5)]
+SIZE = 100_000
+
+
+@pytest.fixture
+def mirror(make_mirror, site):
+    """Three nightlies, a release and a nominated build that were here for a long time."""
+    for version in DEV[:3]:
+        site.release(version, targets=("x86_64-linux",), size=SIZE)
+    mirror = make_mirror(front=Lighttpd(hits="self"), warmer={"dev_keep_days": 30})
+    for version in [*DEV[:3], "0.14.1"]:
+        path = f"zig/{file_name(version)}"
+        assert mirror.get("/" + path).whole
+        mirror.wait_published(path)
+        mirror.wait_published(path + ".minisig")
+        age(mirror, path, 100)
+    (mirror.state / "run/hits.log").unlink(missing_ok=True)
+    return mirror
+
+
+def path_of(version):
+    return f"zig/{file_name(version)}"
+
+
+def age(mirror, path, days, hit=None):
+    """As if it had come so many days ago, and been asked for `hit` days ago."""
+    now = time.time()
+    with sqlite3.connect(mirror.state / "catalog.db", timeout=30) as db:
+        db.execute("UPDATE entry SET stored_at = ?, last_hit_at = ? WHERE path IN (?, ?)",
+                   (int(now - days * DAY), None if hit is None else int(now - hit * DAY), path, path + ".minisig"))
+    db.close()
+    for name in (path, path + ".minisig"):
+        os.utime(mirror.state / "public" / name, (now - days * DAY, now - days * DAY))
+
+
+def prune(mirror, *arguments, status=0):
+    lines = [json.loads(line) for line in mirror.program("pkgmirror-warm", "prune", "--json", *arguments, status=status).stdout.splitlines()]
+    return [line["path"] for line in lines[:-1]], lines[-1]
+
+
+def test_nightlies_past_their_days_go_with_their_signatures(mirror):
+    age(mirror, path_of(DEV[1]), 100, hit=29)
+    age(mirror, path_of(DEV[2]), 100, hit=31)
+    before = mirror.published()
+    dry, _ = prune(mirror, "--dry-run")
+    assert dry == [path_of(DEV[0]), path_of(DEV[2])] and mirror.published() == before
+    removed, summary = prune(mirror)
+    assert removed == dry and summary["removed"] == 4 and summary["failed"] == 0
+    gone = [name for path in removed for name in (path, path + ".minisig")]
+    assert mirror.published() == [path for path in before if path not in gone]
+    assert [f for f in mirror.files("store") if DEV[0] in f or DEV[2] in f] == []
+    assert not (mirror.state / "store/zig/dev" / DEV[0]).exists()
+    assert mirror.rows("SELECT * FROM entry WHERE path IN (?, ?)", *gone[:2]) == []
+    assert mirror.rows("SELECT count(*) AS n FROM provenance WHERE path = ?", gone[0]) == [{"n": 1}]
+    # Who wants it gets it again.
+    assert mirror.get("/" + gone[0]).whole
+
+
+def test_nothing_in_use_goes(mirror):
+    in_journal, read, held, cold = path_of(DEV[0]), path_of(DEV[1]), path_of(DEV[2]), path_of("0.14.1")
+    (mirror.state / "run/hits.log").write_text(f"{int(time.time())}\t{in_journal}\t-\t200\t1\n")
+    now = time.time()
+    os.utime(mirror.state / "public" / read, (now, now - 100 * DAY))
+    age(mirror, held, 100, hit=0)
+    removed, summary = prune(mirror, "--class", "dev", "--class", "stable", "--days", "0")
+    assert removed == [cold] and summary["spared"] >= 1
+    assert {in_journal, read, held} <= set(mirror.published())
+    assert mirror.rows("SELECT hits FROM entry WHERE path = ?", in_journal) == [{"hits": 1}]
+
+
+def test_room_is_made_by_the_least_recently_used(make_mirror, mirror):
+    age(mirror, path_of(DEV[0]), 20, hit=5)
+    age(mirror, path_of(DEV[1]), 20, hit=3)
+    age(mirror, path_of(DEV[2]), 4)
+    total = mirror.rows("SELECT sum(size) AS n FROM entry")[0]["n"]
+    mirror.sections["warmer"]["max_bytes"] = str(total - SIZE - 1000)
+    mirror.write_configuration()
+    removed, summary = prune(mirror)
+    assert removed == [path_of(DEV[0]), path_of(DEV[2])] and summary["excess"] == 0
+    assert mirror.rows("SELECT sum(size) AS n FROM entry")[0]["n"] <= total - SIZE - 1000
+    # Releases stay, whatever the limit is, unless they are named.
+    mirror.sections["warmer"]["max_bytes"] = "1"
+    mirror.write_configuration()
+    removed, summary = prune(mirror, status=1)
+    assert removed == [path_of(DEV[1])] and summary["excess"] > 0
+    assert prune(mirror, status=1)[0] == []
+    assert path_of("0.14.1") in mirror.published()
+    assert prune(mirror, "--class", "stable")[0] == [path_of("0.14.1")]
+    assert mirror.published() == []
+
+
+def test_bad_arguments(mirror):
+    for wrong in (["--class", "old"], ["--days", "x"], ["extra"]):
+        mirror.program("pkgmirror-warm", "prune", *wrong, status=2)

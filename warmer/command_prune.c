@@ -1,0 +1,255 @@
+/* command_prune: removes what is used least: development builds past their days, and what is beyond max_bytes. See
+ * pkgmirror-warm(8). */
+#include "mirror/catalog_keep.h"
+#include "mirror/catalog_warm.h"
+#include "mirror/human.h"
+#include "mirror/log.h"
+#include "mirror/route.h"
+#include "warmer/fold.h"
+#include "warmer/json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SPARED_SEC = 600, DAY_SEC = 24 * 3600, CLASSES_CAP = 128, DAYS_MAX = 36500 };
+
+static const char *const CLASSES[] = {"stable", "nominated", "dev", "package", "artifact"};
+enum { CLASS_COUNT = sizeof CLASSES / sizeof CLASSES[0] };
+
+/* A file that may go. */
+struct candidate {
+	char *path;
+	int64_t size, used_at;
+	bool dev;
+};
+
+struct prune {
+	struct warmer *warmer;
+	bool classes[CLASS_COUNT];
+	int days; /* of every class; -1: those of the configuration, of development builds */
+	struct candidate *all;
+	size_t count, cap;
+	int64_t now, excess; /* bytes beyond max_bytes */
+	int64_t removed, removed_bytes, spared, failed;
+	bool short_of_memory;
+};
+
+static bool add_class(struct prune *x, const char *name)
+{
+	for (size_t i = 0; i < CLASS_COUNT; i++)
+		if (strcmp(CLASSES[i], name) == 0) {
+			x->classes[i] = true;
+			return true;
+		}
+	fprintf(stderr, "pkgmirror-warm: no class %s: stable, nominated, dev, package or artifact\n", name);
+	return false;
+}
+
+static bool parse_days(const char *text, int *out)
+{
+	char *end;
+	long days = *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : -1;
+	if (days < 0 || days > DAYS_MAX || *end != '\0') {
+		fprintf(stderr, "pkgmirror-warm: %s is no number of days\n", text);
+		return false;
+	}
+	*out = (int)days;
+	return true;
+}
+
+static bool read_options(struct warmer *w, int argc, char **argv, struct prune *x)
+{
+	static const struct option OWN[] = {
+	    {"class", required_argument, NULL, 'C'}, {"days", required_argument, NULL, 'd'}, {0}};
+	bool any = false;
+	int c;
+	while ((c = warmer_option(w, argc, argv, OWN)) != -1) {
+		if (c == '?' || (c == 'C' && !add_class(x, optarg)) || (c == 'd' && !parse_days(optarg, &x->days)))
+			return false;
+		any = any || c == 'C';
+	}
+	if (!any)
+		(void)add_class(x, "dev");
+	if (optind < argc)
+		fprintf(stderr, "pkgmirror-warm: unexpected argument %s\n", argv[optind]);
+	return optind == argc;
+}
+
+/* The chosen classes as a JSON array. */
+static void write_classes(const struct prune *x, char out[CLASSES_CAP])
+{
+	size_t n = 0;
+	for (size_t i = 0; i < CLASS_COUNT; i++)
+		if (x->classes[i])
+			n += (size_t)snprintf(out + n, CLASSES_CAP - n, "%s\"%s\"", n == 0 ? "[" : ",", CLASSES[i]);
+	snprintf(out + n, CLASSES_CAP - n, "]");
+}
+
+static bool keep(void *arg, const char *path, int64_t size, int64_t used_at, const char *class)
+{
+	struct prune *x = arg;
+	if (x->count == x->cap) {
+		size_t cap = x->cap > 0 ? x->cap * 2 : 256;
+		struct candidate *more = reallocarray(x->all, cap, sizeof *more);
+		if (more == NULL) {
+			x->short_of_memory = true;
+			return false;
+		}
+		x->all = more;
+		x->cap = cap;
+	}
+	struct candidate *c = &x->all[x->count];
+	*c = (struct candidate){strdup(path), size, used_at, strcmp(class, "dev") == 0};
+	x->short_of_memory = c->path == NULL;
+	x->count += c->path != NULL;
+	return c->path != NULL;
+}
+
+/* Past its days, or needed for the room. */
+static bool is_due(const struct prune *x, const struct candidate *c)
+{
+	const int days = x->days >= 0 ? x->days : x->warmer->config->warmer.dev_keep_days;
+	const bool aged = x->days >= 0 || c->dev;
+	return x->excess > 0 || (aged && c->used_at <= x->now - (int64_t)days * DAY_SEC);
+}
+
+/* Handed out, or read by whoever sends it, in the last ten minutes. What a web server found by itself is in no journal:
+ * the file system's own time of access tells of most of that. */
+static bool in_use(const struct prune *x, const struct candidate *c, const char *relative)
+{
+	struct stat st;
+	if (c->used_at > x->now - SPARED_SEC)
+		return true;
+	return fstatat(store_fd(x->warmer->store), relative, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_atim.tv_sec > x->now - SPARED_SEC;
+}
+
+static void tell(const struct prune *x, const char *path, int64_t size, int64_t used_at)
+{
+	char text[HUMAN_CAP];
+	log_event(LOG_INFO_LEVEL, "pruned", "path", path, "bytes", log_int(size).text, NULL);
+	if (x->warmer->json) {
+		struct json j = json_begin(stdout);
+		json_text(&j, "event", "file");
+		json_text(&j, "path", path);
+		json_int(&j, "size", size);
+		json_int(&j, "used_at", used_at);
+		json_end(&j);
+	} else if (!x->warmer->quiet && !x->warmer->watch) {
+		human_size(size, text);
+		printf("%s %s, %s\n", x->warmer->dry_run ? "would remove" : "removed", path, text);
+	}
+}
+
+/* Removes one file with its link and its entry. */
+static bool remove_file(struct prune *x, const char *path, struct fault *f)
+{
+	char relative[ROUTE_STORE_CAP];
+	struct warmer *w = x->warmer;
+	/* Without a link it is gone already; the store may keep a file that lost its link to a crash: the service finds
+	 * it. */
+	return (!store_target(w->store, path, relative, sizeof relative) ||
+	           store_remove(w->store, path, relative, f)) &&
+	       catalog_kept_gone(w->catalog, path, NULL, NULL, x->now, f) && catalog_want_remove(w->catalog, path, f);
+}
+
+/* A file and its signature. */
+static bool remove_both(struct prune *x, const struct candidate *c, struct fault *f)
+{
+	char signature[WIRE_PATH_CAP + 16];
+	struct catalog_kept e;
+	snprintf(signature, sizeof signature, "%s.minisig", c->path);
+	bool has = catalog_kept_get(x->warmer->catalog, signature, &e, f);
+	if (!has && f->class != FAULT_ABSENT)
+		return false;
+	x->excess -= c->size + (has ? e.size : 0);
+	x->removed += 1 + has;
+	x->removed_bytes += c->size + (has ? e.size : 0);
+	return x->warmer->dry_run || (remove_file(x, c->path, f) && (!has || remove_file(x, signature, f)));
+}
+
+static void prune_one(struct prune *x, const struct candidate *c)
+{
+	char relative[ROUTE_STORE_CAP];
+	struct store_lease lease = {.fd = -1};
+	struct fault f;
+	bool there = store_target(x->warmer->store, c->path, relative, sizeof relative);
+	/* A dry run has no file to lock in a state_dir that it may not write. */
+	if ((there && in_use(x, c, relative)) ||
+	    (!x->warmer->dry_run && !store_lease_take(x->warmer->store, c->path, &lease, &f) &&
+	        f.class == FAULT_BUSY)) {
+		x->spared++;
+		return;
+	}
+	if (!remove_both(x, c, &f)) {
+		warmer_complain(c->path, &f);
+		x->failed++;
+	} else {
+		tell(x, c->path, c->size, c->used_at);
+	}
+	store_lease_drop(&lease);
+}
+
+static void summary(const struct prune *x)
+{
+	char text[HUMAN_CAP];
+	if (x->warmer->json) {
+		struct json j = json_begin(stdout);
+		json_text(&j, "event", "summary");
+		json_int(&j, "removed", x->removed);
+		json_int(&j, "bytes", x->removed_bytes);
+		json_int(&j, "spared", x->spared);
+		json_int(&j, "failed", x->failed);
+		json_int(&j, "excess", x->excess > 0 ? x->excess : 0);
+		json_end(&j);
+	} else if (!x->warmer->quiet && !x->warmer->watch) {
+		human_size(x->removed_bytes, text);
+		printf("%lld files, %s; %lld in use were spared\n", (long long)x->removed, text, (long long)x->spared);
+	}
+	if (x->excess > 0) {
+		human_size(x->excess, text);
+		fprintf(
+		    stderr, "pkgmirror-warm: the store is still %s beyond max_bytes: what is left may not go\n", text);
+	}
+}
+
+static bool plan(struct prune *x, struct fault *f)
+{
+	char classes[CLASSES_CAP];
+	int64_t bytes, max = x->warmer->config->warmer.max_bytes;
+	write_classes(x, classes);
+	if (!catalog_kept_bytes(x->warmer->catalog, &bytes, f) ||
+	    !catalog_kept_oldest(x->warmer->catalog, classes, keep, x, f))
+		return false;
+	x->excess = max > 0 ? bytes - max : 0;
+	return !x->short_of_memory || fault_errno(f, FAULT_SYSTEM, ENOMEM, "prune");
+}
+
+int command_prune(struct warmer *w, int argc, char **argv)
+{
+	struct prune x = {.warmer = w, .days = -1, .now = time(NULL)};
+	struct fold_result folded = {0};
+	struct fault f;
+	if (!read_options(w, argc, argv, &x))
+		return WARMER_USAGE;
+	if (w->catalog == NULL)
+		return WARMER_DONE;
+	bool ok = fold_journal(w, &folded, &f) && plan(&x, &f);
+	if (!ok)
+		warmer_complain(NULL, &f);
+	for (size_t i = 0; ok && i < x.count && !warmer_stopping(w); i++)
+		if (is_due(&x, &x.all[i]))
+			prune_one(&x, &x.all[i]);
+	if (ok)
+		summary(&x);
+	for (size_t i = 0; i < x.count; i++)
+		free(x.all[i].path);
+	free(x.all);
+	return ok && x.failed == 0 && x.excess <= 0 ? WARMER_DONE : WARMER_FAILED;
+}
