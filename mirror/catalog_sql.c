@@ -39,6 +39,13 @@ static time_t now_sec(void)
 	return t.tv_sec;
 }
 
+/* Where it is the file beside the database that has no room, SQLite tells of an I/O error. */
+static bool is_full(sqlite3 *db)
+{
+	int code = sqlite3_errcode(db) & 0xff;
+	return code == SQLITE_FULL || (code == SQLITE_IOERR && sqlite3_system_errno(db) == ENOSPC);
+}
+
 static bool fail(struct catalog *c, const char *what, struct fault *f)
 {
 	int code = sqlite3_errcode(c->db);
@@ -47,7 +54,7 @@ static bool fail(struct catalog *c, const char *what, struct fault *f)
 		sqlite3_busy_timeout(c->db, BUSY_AGAIN_MS);
 	}
 	return fault_set(
-	    f, code == SQLITE_FULL ? FAULT_FULL : FAULT_SYSTEM, "%s: %s: %s", c->file, what, sqlite3_errmsg(c->db));
+	    f, is_full(c->db) ? FAULT_FULL : FAULT_SYSTEM, "%s: %s: %s", c->file, what, sqlite3_errmsg(c->db));
 }
 
 /* chain_hash(previous, row): the hash of a ledger row. */
@@ -129,6 +136,19 @@ static bool set_up(struct catalog *c, enum sql_statement statement, struct fault
 	return exec(c, sql_statements[statement], f);
 }
 
+/* The journal mode is changed while nobody else has the file open; SQLite does not wait for that by itself. */
+static bool set_journal(struct catalog *c, enum sql_statement statement, struct fault *f)
+{
+	for (int waited_ms = 0; waited_ms < BUSY_MS; waited_ms += BUSY_AGAIN_MS) {
+		if (sqlite3_exec(c->db, sql_statements[statement], NULL, NULL, NULL) == SQLITE_OK)
+			return true;
+		if ((sqlite3_errcode(c->db) & 0xff) != SQLITE_BUSY)
+			break;
+		sqlite3_sleep(BUSY_AGAIN_MS);
+	}
+	return fail(c, "setting up", f);
+}
+
 /* What a damaged or hostile file could make SQLite do is switched off. */
 static bool harden(struct catalog *c, enum catalog_mode mode, bool network_fs, struct fault *f)
 {
@@ -144,7 +164,7 @@ static bool harden(struct catalog *c, enum catalog_mode mode, bool network_fs, s
 		return false;
 	if (mode == CATALOG_READ)
 		return set_up(c, STATEMENT_SETUP_READER, f);
-	return set_up(c, network_fs ? STATEMENT_SETUP_TRUNCATE : STATEMENT_SETUP_WAL, f) &&
+	return set_journal(c, network_fs ? STATEMENT_SETUP_TRUNCATE : STATEMENT_SETUP_WAL, f) &&
 	       set_up(c, STATEMENT_SETUP_WRITER, f);
 }
 
@@ -161,7 +181,7 @@ static bool read_int(struct catalog *c, enum sql_statement statement, int64_t *o
 	return ok;
 }
 
-/* Looks before anything is written: a file that is not ours, or from a newer program, is not touched. */
+/* What the file is, as far as three looks at one and the same state of it tell. */
 static bool check(struct catalog *c, int64_t *version, struct fault *f)
 {
 	int64_t id = 0, tables = 0;
@@ -174,6 +194,17 @@ static bool check(struct catalog *c, int64_t *version, struct fault *f)
 		return fault_set(f, FAULT_SYSTEM, "%s has version %lld, this program knows %d", c->file,
 		    (long long)*version, SQL_MIGRATIONS);
 	return true;
+}
+
+/* Looks before anything is written: a file that is not ours, or from a newer program, is not touched. Another process
+ * may be making the schema meanwhile. */
+static bool look(struct catalog *c, int64_t *version, struct fault *f)
+{
+	if (!set_up(c, STATEMENT_BEGIN_READ, f))
+		return false;
+	bool ok = check(c, version, f);
+	sqlite3_exec(c->db, sql_statements[STATEMENT_ROLLBACK], NULL, NULL, NULL);
+	return ok;
 }
 
 /* Brings the schema up to date, all or nothing; another process may be doing the same. */
@@ -215,7 +246,7 @@ struct catalog *catalog_open(const char *state_dir, enum catalog_mode mode, bool
 		goto failed;
 	}
 	sqlite3_busy_timeout(c->db, BUSY_MS);
-	if (!check(c, &version, f) || !harden(c, mode, network_fs, f))
+	if (!look(c, &version, f) || !harden(c, mode, network_fs, f))
 		goto failed;
 	if (mode == CATALOG_WRITE && version < SQL_MIGRATIONS && !migrate(c, f))
 		goto failed;

@@ -31,6 +31,9 @@ SELECT count(*) FROM sqlite_schema;
 -- name: begin
 BEGIN IMMEDIATE;
 
+-- name: begin_read
+BEGIN;
+
 -- name: commit
 COMMIT;
 
