@@ -20,7 +20,6 @@ static const struct {
     {"page_documents", "source", "three rows at most"},
     {"page_classes", "entry", "sums up what is stored, for a page that one asks for seldom"},
     {"page_total", "entry", "likewise"},
-    {"page_growth", "entry", "likewise"},
     {"page_wanted", "want", "counts it, likewise"},
     {"keep_bytes", "entry", "sums up what is stored, once a prune"},
     {"warm_files", "artifact", "a round of warming looks at every file"},
