@@ -10,6 +10,7 @@ import pytest
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PKGMIRROR_BUILD", TOP / "build/test"))
 PROGRAMS = ["libexec/pkgmirror/pkgmirror.fcgi", "libexec/pkgmirror/pkgmirror-fetch", "sbin/pkgmirror-warm"]
+SCRIPTS = ["bin/pkgmirror-inspect", "sbin/pkgmirror-acme"]
 
 
 def output_of(*command):
@@ -29,7 +30,7 @@ def installed(tmp_path_factory):
 
 
 def test_programs_are_in_their_places(installed):
-    for name in PROGRAMS:
+    for name in PROGRAMS + SCRIPTS:
         assert os.access(installed / name, os.X_OK)
 
 
@@ -48,7 +49,7 @@ def test_each_program_and_each_page_that_is_named_has_its_manual(installed):
         named |= {f"{name}({section})" for name, section in re.findall(r"^\.BR (pkgmirror\S*) \((\d)\)", text, re.MULTILINE)}
     there = {f"{path.stem}({path.suffix[1:]})" for path in installed.glob("share/man/man*/*")}
     assert named - there == set()
-    programs = {pathlib.Path(name).name for name in PROGRAMS}
+    programs = {pathlib.Path(name).name for name in PROGRAMS + SCRIPTS}
     assert programs - {page.split("(")[0] for page in there} == set()
 
 

@@ -1,0 +1,96 @@
+"""A throw-away machine: this one's files below an overlay, with processes, network and mounts of its own. What is done in it is
+gone with it; `changed()` says what that was. systemd does not run there."""
+
+import pathlib
+import subprocess
+import tempfile
+
+from .process import TOP
+from .waiting import wait_until
+
+SETUP = """
+set -e
+mount -t tmpfs tmpfs "$1"
+mkdir "$1"/upper "$1"/work "$1"/root
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+mount -t proc proc "$1/root/proc"
+mount --rbind /dev "$1/root/dev"
+mount -t tmpfs tmpfs "$1/root/run"
+mkdir "$1/root/run/lock"
+mount -t tmpfs tmpfs "$1/root/tmp"
+ip link set lo up
+exec chroot "$1/root" sh -c 'echo ready; exec cat'
+"""
+
+
+class Root:
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pkgmirror-root-"))
+        self.holder = subprocess.Popen(
+            ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c", SETUP, "sh", self.folder],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        assert self.holder.stdout.readline() == "ready\n", "no throw-away root can be made here"
+        self.pid = pathlib.Path(f"/proc/{self.holder.pid}/task/{self.holder.pid}/children").read_text().split()[0]
+        self.children = []
+
+    def command(self, words):
+        return ["nsenter", "--target", self.pid, "--mount", "--pid", "--net", "--root", "env", "--chdir=/", *map(str, words)]
+
+    def run(self, *words, status=0, timeout=400, stdin=subprocess.DEVNULL, **more):
+        """Runs a program in there to its end; stdout and stderr in one text."""
+        done = subprocess.run(self.command(words), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                              timeout=timeout, **more)
+        assert status is None or done.returncode == status, f"{words} exited with {done.returncode}:\n{done.stdout[-6000:]}"
+        return done.stdout
+
+    def shell(self, script, **more):
+        return self.run("sh", "-ec", script, **more)
+
+    def start(self, *words):
+        """Starts a program that stays; it ends with this machine, or by its end()."""
+        log = open(self.folder.with_suffix(".log"), "ab")
+        child = subprocess.Popen(self.command(words), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        log.close()
+        self.children.append(child)
+        return child
+
+    def end(self, child):
+        child.terminate()
+        child.wait(30)
+
+    def wait(self, script, what):
+        wait_until(lambda: subprocess.run(self.command(["sh", "-ec", script]), stdin=subprocess.DEVNULL, capture_output=True).returncode == 0, what)
+
+    def unpack(self, place, commit=None):
+        """Puts the sources there: of a commit, or as they are here, what is not yet committed included."""
+        git = ["git", "-c", f"safe.directory={TOP}", "-C", TOP]
+        if commit is None:
+            names = subprocess.run([*git, "ls-files", "-co", "--exclude-standard", "-z"], check=True, capture_output=True).stdout
+            names = b"\0".join(n for n in names.split(b"\0") if n and (TOP / n.decode()).is_file())
+            source = subprocess.run(["tar", "-C", TOP, "--null", "-T", "-", "-c"], input=names, check=True, capture_output=True).stdout
+        else:
+            source = subprocess.run([*git, "archive", commit], check=True, capture_output=True).stdout
+        subprocess.run(self.command(["sh", "-ec", f"mkdir -p {place} && tar -C {place} -x"]), input=source, check=True)
+
+    def changed(self):
+        """The files of this machine that are made, changed or removed in there."""
+        return sorted(self.outside("find", f"{self.folder}/upper", "!", "-type", "d", "-printf", "/%P\\n").split())
+
+    def outside(self, *words):
+        """Runs a program with the mounts of this machine, but from outside of its root."""
+        done = subprocess.run(["nsenter", "--target", self.pid, "--mount", *map(str, words)], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def log(self):
+        path = self.folder.with_suffix(".log")
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def close(self):
+        self.holder.stdin.close()
+        self.holder.wait(30)
+        for child in self.children:
+            child.wait(30)
+        self.folder.with_suffix(".log").unlink(missing_ok=True)
+        self.folder.rmdir()
