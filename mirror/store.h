@@ -78,6 +78,22 @@ bool store_quarantine(const struct store *s, const char *relative, const char *p
 bool store_move(const struct store *s, const char *path, const char *from, const char *to, struct fault *f)
     __attribute__((warn_unused_result));
 
+/* How a file comes into the store from elsewhere on this machine. */
+enum store_way {
+	STORE_AUTO,    /* the first of these that goes */
+	STORE_REFLINK, /* shares the blocks, as long as nobody writes */
+	STORE_LINK,    /* another name of the same file; of a file that is ours and that nobody else may write */
+	STORE_COPY
+};
+
+/* Makes part/PATH, a new one, of the file behind source_fd. FAULT_SYSTEM, FAULT_FULL: there is no part then. */
+bool store_part_bring(const struct store *s, const char *path, int source_fd, enum store_way way, struct fault *f)
+    __attribute__((warn_unused_result));
+
+/* Copies the whole file behind source_fd to the empty one behind fd: by reflink where that goes and reflink is true.
+ * FAULT_SYSTEM, FAULT_FULL. */
+bool store_copy(int source_fd, int fd, bool reflink, struct fault *f) __attribute__((warn_unused_result));
+
 /* Where the link public/PATH points, as a path below state_dir ("store/zig/…"). False when there is no such link, or
  * it points out of state_dir. */
 bool store_target(const struct store *s, const char *path, char *out, size_t cap) __attribute__((warn_unused_result));

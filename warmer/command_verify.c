@@ -95,7 +95,8 @@ static bool check_proofs(
 	if (!route_canonical(x->warmer->config, e->path, &route, NULL))
 		return true;
 	bool found = route.kind == ROUTE_TOOLCHAIN && !route.signature &&
-	             catalog_artifact_get(x->warmer->catalog, route.zig.base, &listed, NULL);
+	             catalog_artifact_get(x->warmer->catalog, route.zig.base, &listed, NULL) &&
+	             catalog_listed_upstream(x->warmer->catalog, route.zig.base);
 	if (!route_source(x->warmer->config, &route, found ? listed.url : NULL, 0, &source))
 		source.url[0] = '\0';
 	verify_name(&route, source.url, name, sizeof name);

@@ -99,8 +99,8 @@ static bool look_up(struct warmer *w, const struct judge_case *c, struct catalog
 		return f->class == FAULT_ABSENT;
 	if (listed->nominated && out->class == CLASS_DEV)
 		out->class = CLASS_NOMINATED;
-	/* Of a signature nothing is listed; of the rest what came along with a file proves nothing of it. */
-	if (c->route->signature || (c->strange && !catalog_listed_upstream(w->catalog, c->route->zig.base)))
+	/* Of a signature nothing is listed; and an index that came along with files proves nothing of them. */
+	if (c->route->signature || !catalog_listed_upstream(w->catalog, c->route->zig.base))
 		*found = false;
 	return true;
 }

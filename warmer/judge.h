@@ -1,5 +1,6 @@
 /* judge: what a file that lies on a disk has proved, by the rules of the fetch service: a signature by the configured
- * key, else the digest that an index lists; of a package also its content. Called by verify, adopt and import. */
+ * key, else the digest that an upstream's index lists (not
+ * one that came in a bundle); of a package also its content. Called by verify, adopt and import. */
 #ifndef PKGMIRROR_WARMER_JUDGE_H
 #define PKGMIRROR_WARMER_JUDGE_H
 
@@ -26,8 +27,7 @@ struct judge_case {
 	const struct digest_result *digest;
 	const char *signature; /* the text of its .minisig; NULL: none is there */
 	size_t signature_len;
-	bool own;     /* it lies in the store already: the fetch service put it there */
-	bool strange; /* the index may have come with it: only the digest of an upstream's index counts */
+	bool own; /* it lies in the store already: the fetch service put it there */
 };
 
 struct judge_verdict {

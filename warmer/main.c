@@ -29,8 +29,11 @@ struct command {
 static const struct command COMMANDS[] = {
     {"warm", command_warm, NEEDS_STORE},
     {"accept", command_accept, NEEDS_WRITE},
+    {"adopt", command_adopt, NEEDS_WRITE},
     {"estimate", command_estimate, NEEDS_STORE},
+    {"export", command_export, NEEDS_READ},
     {"fold", command_fold, NEEDS_WRITE},
+    {"import", command_import, NEEDS_WRITE},
     {"prune", command_prune, NEEDS_WRITE},
     {"verify", command_verify, NEEDS_WRITE},
 };
@@ -43,6 +46,12 @@ static const char USAGE[] =
     "  warm [--watch]  get what the configuration says should be here (the default)\n"
     "  estimate        say what is here and what is lacking\n"
     "  accept PATH...  publish from now on what was refused as changed\n"
+    "  adopt [--how WAY] DIR...\n"
+    "                  take in the files of another mirror\n"
+    "  export [--class CLASS] DIR\n"
+    "                  write a bundle for a mirror without internet\n"
+    "  import [--how WAY] DIR\n"
+    "                  take in a bundle\n"
     "  fold [LOG]...   count hits from the journal and from access logs\n"
     "  prune [--class CLASS]... [--days N]\n"
     "                  remove what was not used for long, or is beyond max_bytes\n"

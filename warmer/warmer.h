@@ -55,8 +55,11 @@ void warmer_complain(const char *what, const struct fault *f);
 
 /* One file each. */
 int command_accept(struct warmer *w, int argc, char **argv);
+int command_adopt(struct warmer *w, int argc, char **argv);
 int command_estimate(struct warmer *w, int argc, char **argv);
+int command_export(struct warmer *w, int argc, char **argv);
 int command_fold(struct warmer *w, int argc, char **argv);
+int command_import(struct warmer *w, int argc, char **argv);
 int command_prune(struct warmer *w, int argc, char **argv);
 int command_verify(struct warmer *w, int argc, char **argv);
 int command_warm(struct warmer *w, int argc, char **argv);
