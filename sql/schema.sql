@@ -20,10 +20,13 @@ CREATE TABLE entry (
     last_hit_at INTEGER,
     hits        INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
--- Hold what is summed up, so that a question about the whole does not read every row.
+-- Hold what is summed up, so that a question about the whole does not read every row (the column of a condition included: SQLite
+-- looks it up else).
 CREATE INDEX entry_by_class ON entry (class, version, size, verdict);
 CREATE INDEX entry_by_time ON entry (stored_at, size);
-CREATE INDEX entry_never_asked ON entry (stored_at) WHERE hits = 0;
+CREATE INDEX entry_asked ON entry (class, hits) WHERE hits > 0;
+CREATE INDEX entry_never_asked ON entry (stored_at, hits) WHERE hits = 0;
+CREATE INDEX entry_nightly ON entry (version, stored_at, last_hit_at, size, hits, class) WHERE class = 'dev';
 
 -- The ledger: one row a whole transfer, published or refused. Append-only; each row holds the hash of the one before it. How a
 -- hash is made: statement provenance_add, docs/catalogue.md; queries/ledger.sql verifies it.
@@ -55,7 +58,8 @@ CREATE TABLE provenance (
 CREATE INDEX provenance_by_path ON provenance (path, id);
 CREATE INDEX provenance_refused ON provenance (finished_at) WHERE verdict IN ('changed', 'bad');
 -- A row without an HTTP status is no transfer: an operator accepted a content.
-CREATE INDEX provenance_by_upstream ON provenance (upstream, seconds, finished_at, bytes, verdict) WHERE http_status <> 0;
+CREATE INDEX provenance_by_upstream ON provenance (upstream, seconds, finished_at, bytes, verdict, http_status)
+    WHERE http_status <> 0;
 CREATE TRIGGER provenance_no_update BEFORE UPDATE ON provenance
 BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER provenance_no_delete BEFORE DELETE ON provenance

@@ -45,7 +45,9 @@ SELECT name, url, iif(fetched_at > 0, duration_text(unixepoch() - fetched_at), '
     iif(failures > 0, CAST(failures AS TEXT), '') AS failures FROM source ORDER BY name;
 
 -- name: page_classes
-SELECT class, count(*) AS files, size_text(sum(size)) AS size, sum(hits) AS hits FROM entry GROUP BY class ORDER BY class;
+SELECT class, count(*) AS files, size_text(sum(size)) AS size,
+    (SELECT coalesce(sum(a.hits), 0) FROM entry a WHERE a.class = e.class AND a.hits > 0) AS hits
+FROM entry e GROUP BY class ORDER BY class;
 
 -- name: page_total
 SELECT count(*) AS files, size_text(coalesce(sum(size), 0)) AS size FROM entry;

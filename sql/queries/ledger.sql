@@ -5,7 +5,7 @@
 -- hash elsewhere (to=ROW shows that of any row again) and you will see that too.
 --
 -- Parameters:
---   from  number = 0  the row to begin at, whose own place is judged too; 0: 200,000 rows before the last; 1: the whole ledger
+--   from  number = 0  the row to begin at, whose own place is judged too; 0: 100,000 rows before the last; 1: the whole ledger
 --   to    number = 0  the row to end at; 0: the last
 --
 -- Columns:
@@ -18,7 +18,7 @@
 --
 -- Fails: BROKEN
 WITH span (first, last) AS (
-    SELECT iif(:from = 0, max(1, max(id) - 199999), :from), iif(:to = 0, max(id), :to) FROM provenance),
+    SELECT iif(:from = 0, max(1, max(id) - 99999), :from), iif(:to = 0, max(id), :to) FROM provenance),
 judged AS (
     SELECT id, hash, CASE
         WHEN previous IS NOT coalesce((SELECT b.hash FROM provenance b WHERE b.id < p.id ORDER BY b.id DESC LIMIT 1), '')

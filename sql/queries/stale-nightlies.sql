@@ -12,6 +12,6 @@
 --   asked    how often its files were asked for
 SELECT version, count(*) AS files, sum(size) AS bytes, datetime(max(coalesce(last_hit_at, stored_at)), 'unixepoch') AS used,
     sum(hits) AS asked
-FROM entry WHERE class = 'dev' GROUP BY version
+FROM entry INDEXED BY entry_nightly WHERE class = 'dev' GROUP BY version
 HAVING max(coalesce(last_hit_at, stored_at)) < unixepoch() - 86400 * :days
 ORDER BY max(coalesce(last_hit_at, stored_at)), version LIMIT :limit;
