@@ -2,6 +2,7 @@
 #include "index.h"
 
 #include "catalog_sql.h"
+#include "index_text.h"
 #include "log.h"
 #include "url.h"
 #include "zigfile.h"
@@ -10,6 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A line a refused entry, up to this many: a hostile document must not fill the log. */
+enum { REFUSED_LINES = 32 };
 
 /* One file of a document, as it came. */
 struct raw {
@@ -35,9 +39,8 @@ static const char *judge_url(const struct config *c, const char *document_url, c
 	if (strstr(u.path, "/../") != NULL || strstr(u.path, "/./") != NULL || strstr(u.path, "//") != NULL ||
 	    strchr(u.path, '%') != NULL)
 		return "has a strange path";
-	bool known =
-	    (url_parse(c->toolchains.upstream, &upstream) == NULL && url_has_host(&upstream, u.host, u.host_len)) ||
-	    (url_parse(document_url, &document) == NULL && url_has_host(&document, u.host, u.host_len));
+	bool known = (url_parse(c->toolchains.upstream, &upstream) == NULL && url_same_origin(&u, &upstream)) ||
+	             (url_parse(document_url, &document) == NULL && url_same_origin(&u, &document));
 	if (!known)
 		return "is on another host";
 	const char *slash = strrchr(u.path, '/');
@@ -87,9 +90,17 @@ static const char *judge(
 	return NULL;
 }
 
+static void log_refused(const struct index_document *d, const struct raw *r, const char *wrong, int count)
+{
+	if (count <= REFUSED_LINES)
+		log_event(LOG_WARN_LEVEL, "index_entry_refused", "document", d->name, "release", r->key, "target",
+		    r->target, "tarball", r->tarball, "reason", wrong, NULL);
+}
+
 static bool import_artifacts(
     struct catalog *db, const struct config *c, const struct index_document *d, int *accepted, struct fault *f)
 {
+	int refused = 0;
 	struct catalog_query *q = catalog_query(db, STATEMENT_DOCUMENT_ARTIFACTS, f, "b", d->body, d->len);
 	int row = q != NULL ? 1 : -1;
 	bool ok = true;
@@ -99,8 +110,7 @@ static bool import_artifacts(
 		struct artifact a;
 		const char *wrong = judge(c, d, &r, &a);
 		if (wrong != NULL) {
-			log_event(LOG_WARN_LEVEL, "index_entry_refused", "document", d->name, "release", r.key,
-			    "target", r.target, "tarball", r.tarball, "reason", wrong, NULL);
+			log_refused(d, &r, wrong, ++refused);
 			continue;
 		}
 		ok = catalog_run(db, STATEMENT_ARTIFACT_PUT, f, "ttttttti", a.file.name, d->name, r.key, r.target,
@@ -108,17 +118,21 @@ static bool import_artifacts(
 		++*accepted;
 	}
 	catalog_end(q);
+	if (refused > REFUSED_LINES)
+		log_event(
+		    LOG_WARN_LEVEL, "index_entries_refused", "document", d->name, "count", log_int(refused).text, NULL);
 	return ok && row == 0;
 }
 
-/* "master" and a version with -dev are pre-releases; what only a nominated index names is nominated. */
-static const char *class_of(const struct index_document *d, const char *version)
+/* A version with -dev is a pre-release, and a nominated one where a nominated index gives it a key of its own: what
+ * that calls master is the nightly of its day. */
+static const char *class_of(const struct index_document *d, const char *key, const char *version)
 {
 	struct zigfile_version v;
 	bool plain = zigfile_version_parse(version, strlen(version), &v);
 	if (plain && !v.dev)
 		return "stable";
-	return strcmp(d->name, "nominated") == 0 ? "nominated" : "dev";
+	return strcmp(d->name, "nominated") == 0 && strcmp(key, "master") != 0 ? "nominated" : "dev";
 }
 
 static bool import_releases(struct catalog *db, const struct index_document *d, struct fault *f)
@@ -127,9 +141,9 @@ static bool import_releases(struct catalog *db, const struct index_document *d, 
 	int row = q != NULL ? 1 : -1;
 	bool ok = true;
 	for (int64_t position = 0; ok && row > 0 && (row = catalog_next(q, f)) > 0; position++) {
-		const char *version = catalog_text(q, 2);
-		ok = catalog_run(db, STATEMENT_RELEASE_PUT, f, "ttitttt", d->name, catalog_text(q, 0), position,
-		    version, catalog_text(q, 3), class_of(d, version), catalog_text(q, 1));
+		const char *key = catalog_text(q, 0), *version = catalog_text(q, 2);
+		ok = catalog_run(db, STATEMENT_RELEASE_PUT, f, "ttitttt", d->name, key, position, version,
+		    catalog_text(q, 3), class_of(d, key, version), catalog_text(q, 1));
 	}
 	catalog_end(q);
 	return ok && row == 0;
@@ -152,10 +166,11 @@ static bool first_text(struct catalog *db, enum sql_statement statement, const s
 static bool judge_document(struct catalog *db, const struct index_document *d, struct fault *f)
 {
 	char text[160];
+	const char *wrong;
 	if (d->len > INDEX_BYTES_MAX)
 		return fault_set(f, FAULT_INTEGRITY, "%s: over %d bytes", d->url, INDEX_BYTES_MAX);
-	if (memchr(d->body, '\0', d->len) != NULL)
-		return fault_set(f, FAULT_INTEGRITY, "%s: holds a zero byte", d->url);
+	if ((wrong = index_text_judge(d->body, d->len)) != NULL)
+		return fault_set(f, FAULT_INTEGRITY, "%s: %s", d->url, wrong);
 	if (!first_text(db, STATEMENT_DOCUMENT_IS_JSON, d, text, sizeof text, f))
 		return false;
 	if (strcmp(text, "1") != 0)
@@ -171,19 +186,52 @@ static bool judge_document(struct catalog *db, const struct index_document *d, s
 	return true;
 }
 
+/* Names the releases that the last document had and this one has not. */
+static bool log_dropped(struct catalog *db, const struct index_document *d, struct fault *f)
+{
+	struct catalog_query *q = catalog_query(db, STATEMENT_RELEASE_DROPPED, f, "tb", d->name, d->body, d->len);
+	int row = q != NULL ? 1 : -1;
+	for (int lines = 0; row > 0 && (row = catalog_next(q, f)) > 0 && lines < REFUSED_LINES; lines++)
+		log_event(LOG_WARN_LEVEL, "index_release_dropped", "document", d->name, "release", catalog_text(q, 0),
+		    "version", catalog_text(q, 1), NULL);
+	catalog_end(q);
+	return row >= 0;
+}
+
+/* How many files of releases the last document of this URL names. */
+static bool count_files(struct catalog *db, const struct index_document *d, int64_t *out, struct fault *f)
+{
+	struct catalog_query *q = catalog_query(db, STATEMENT_ARTIFACT_COUNT, f, "tt", d->name, d->url);
+	int row = q != NULL ? catalog_next(q, f) : -1;
+	*out = row > 0 ? catalog_int(q, 0) : 0;
+	catalog_end(q);
+	return row >= 0;
+}
+
+static bool replace_rows(struct catalog *db, const struct config *c, const struct index_document *d, int64_t now,
+    int *accepted, struct fault *f)
+{
+	return log_dropped(db, d, f) && catalog_run(db, STATEMENT_RELEASE_RETIRE, f, "t", d->name) &&
+	       catalog_run(db, STATEMENT_ARTIFACT_RETIRE, f, "t", d->name) && import_releases(db, d, f) &&
+	       import_artifacts(db, c, d, accepted, f) &&
+	       catalog_run(db, STATEMENT_SOURCE_PUT, f, "ttttib", d->name, d->url, d->etag, d->last_modified, now,
+	           d->body, d->len);
+}
+
 bool index_import(
     struct catalog *db, const struct config *c, const struct index_document *d, int64_t now, struct fault *f)
 {
 	int accepted = 0;
+	int64_t before = 0, after = 0;
 	if (!judge_document(db, d, f) || !catalog_begin(db, f))
 		return false;
-	bool ok = catalog_run(db, STATEMENT_RELEASE_RETIRE, f, "t", d->name) &&
-	          catalog_run(db, STATEMENT_ARTIFACT_RETIRE, f, "t", d->name) && import_releases(db, d, f) &&
-	          import_artifacts(db, c, d, &accepted, f) &&
-	          catalog_run(db, STATEMENT_SOURCE_PUT, f, "ttttib", d->name, d->url, d->etag, d->last_modified, now,
-	              d->body, d->len);
+	bool ok = count_files(db, d, &before, f) && replace_rows(db, c, d, now, &accepted, f) &&
+	          count_files(db, d, &after, f);
 	if (ok && accepted == 0)
 		ok = fault_set(f, FAULT_INTEGRITY, "%s: names no file that can be accepted", d->url);
+	else if (ok && after * 2 < before)
+		ok = fault_set(f, FAULT_INTEGRITY, "%s: names %lld good files of releases, the last one had %lld",
+		    d->url, (long long)after, (long long)before);
 	return catalog_finish(db, ok, f);
 }
 

@@ -19,11 +19,12 @@ struct index_document {
 	size_t len;
 };
 
-/* Judges and imports a document. A document that is not a JSON object of objects, holds duplicate keys, has no version
- * with a file, or is over INDEX_BYTES_MAX is refused whole: FAULT_INTEGRITY, and what was there stays. An entry with a
+/* Judges and imports a document. A document that is not a JSON object of objects, that index_text refuses, that holds
+ * duplicate keys, has no version with a file, is over INDEX_BYTES_MAX, or names fewer than half as many good files of
+ * releases as the last one of its URL did is refused whole: FAULT_INTEGRITY, and what was there stays. An entry with a
  * bad field (a URL of another host or scheme, a path with "..", a shasum that is no SHA-256, a size that is no number,
- * a file name outside [A-Za-z0-9._+-]) is left out and logged by name. FAULT_SYSTEM or FAULT_FULL: nothing was written.
- */
+ * a name that is no toolchain file's) is left out and logged by name; so is a release that was there before and is no
+ * more. FAULT_SYSTEM or FAULT_FULL: nothing was written. */
 bool index_import(struct catalog *db, const struct config *c, const struct index_document *d, int64_t now,
     struct fault *f) __attribute__((warn_unused_result));
 

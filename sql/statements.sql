@@ -101,10 +101,11 @@ ON CONFLICT (path) DO UPDATE SET priority = min(priority, excluded.priority) WHE
 DELETE FROM want WHERE path = ?1;
 
 -- name: artifact_get
--- What an index says of a file: what is listed now before what was, a release before master, upstream before the nominated index.
-SELECT a.url, a.sha256, a.size,
-    NOT EXISTS (SELECT 1 FROM artifact b WHERE b.version = a.version AND b.source = 'index')
-        AND EXISTS (SELECT 1 FROM release r WHERE r.source = 'nominated' AND r.key = a.key AND r.class = 'nominated')
+-- What an index says of a file: what is listed now before what was, a release before master, upstream before the nominated index; and
+-- whether the nominated index gives it, or gave it, a key of its own: who was nominated stays so.
+SELECT a.url, a.sha256, a.size, EXISTS (
+    SELECT 1 FROM artifact n JOIN release r ON r.source = n.source AND r.key = n.key
+    WHERE n.file = ?1 AND n.source = 'nominated' AND r.class = 'nominated')
 FROM artifact a WHERE a.file = ?1
 ORDER BY a.retired, a.source, a.key = 'master' LIMIT 1;
 
@@ -122,8 +123,9 @@ ON CONFLICT (name) DO UPDATE SET etag = coalesce(excluded.etag, etag),
     next_try = 0;
 
 -- name: source_failed
+-- The URL stays that of the last good document.
 INSERT INTO source (name, url, failures, next_try) VALUES (?1, ?2, ?3, ?4)
-ON CONFLICT (name) DO UPDATE SET url = excluded.url, failures = excluded.failures, next_try = excluded.next_try;
+ON CONFLICT (name) DO UPDATE SET failures = excluded.failures, next_try = excluded.next_try;
 
 -- name: source_put
 -- Stores a document that was judged good.
@@ -135,15 +137,8 @@ ON CONFLICT (name) DO UPDATE SET url = excluded.url, etag = excluded.etag, last_
 SELECT CASE WHEN json_valid(?1) THEN json_type(?1) = 'object' ELSE 0 END;
 
 -- name: document_duplicate
--- A key that stands twice, among the releases or among the fields of one.
-SELECT key FROM json_each(?1) GROUP BY key HAVING count(*) > 1
-UNION ALL
-SELECT v.key || '.' || p.key FROM json_each(?1) v, json_each(v.value) p WHERE v.type = 'object'
-GROUP BY v.id, p.key HAVING count(*) > 1
-UNION ALL
-SELECT v.key || '.' || p.key || '.' || a.key FROM json_each(?1) v, json_each(v.value) p, json_each(p.value) a
-WHERE v.type = 'object' AND p.type = 'object' GROUP BY v.id, p.id, a.key HAVING count(*) > 1
-LIMIT 1;
+-- A key that stands twice in one object.
+SELECT max(fullkey) FROM json_tree(?1) WHERE typeof(key) = 'text' GROUP BY parent, key HAVING count(*) > 1 LIMIT 1;
 
 -- name: document_not_object
 SELECT key FROM json_each(?1) WHERE type <> 'object' LIMIT 1;
@@ -159,7 +154,12 @@ SELECT v.key, p.key,
     CASE WHEN json_type(p.value, '$.zigTarball') = 'text' THEN p.value ->> '$.zigTarball' END,
     CASE WHEN json_type(p.value, '$.shasum') = 'text' THEN p.value ->> '$.shasum' END,
     CASE WHEN json_type(p.value, '$.size') IN ('text', 'integer') THEN p.value ->> '$.size' END
-FROM json_each(?1) v, json_each(v.value) p WHERE v.type = 'object' AND p.type = 'object' ORDER BY v.id, p.id;
+FROM json_each(?1) v, json_each(v.value) p
+WHERE v.type = 'object' AND p.type = 'object' AND json_type(p.value, '$.tarball') IS NOT NULL ORDER BY v.id, p.id;
+
+-- name: release_dropped
+SELECT key, version FROM release
+WHERE source = ?1 AND NOT retired AND key NOT IN (SELECT key FROM json_each(?2)) ORDER BY position;
 
 -- name: release_retire
 UPDATE release SET retired = 1 WHERE source = ?1 AND NOT retired;
@@ -168,6 +168,10 @@ UPDATE release SET retired = 1 WHERE source = ?1 AND NOT retired;
 INSERT INTO release (source, key, position, version, date, class, fields) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 ON CONFLICT (source, key) DO UPDATE SET position = excluded.position, version = excluded.version, date = excluded.date,
     class = excluded.class, retired = 0, fields = excluded.fields;
+
+-- name: artifact_count
+SELECT count(*) FROM artifact WHERE source = ?1 AND NOT retired AND key <> 'master'
+    AND EXISTS (SELECT 1 FROM source WHERE name = ?1 AND url = ?2);
 
 -- name: artifact_retire
 UPDATE artifact SET retired = 1 WHERE source = ?1 AND NOT retired;
@@ -180,18 +184,17 @@ ON CONFLICT (file, source, key, target) DO UPDATE SET version = excluded.version
 -- name: index_build
 -- This mirror's index.json: upstream's releases in its order, those that upstream dropped while we have a file of theirs, then what
 -- only the nominated index has. Each tarball is on this mirror (?1 is its base), the original stays as zigTarball; a file that was refused at
--- the import is left out.
-WITH part (rank, position, source, key, fields) AS (
-    SELECT 0, r.position, r.source, r.key, r.fields FROM release r WHERE r.source = 'index' AND NOT r.retired
-    UNION ALL
-    SELECT 1, r.position, r.source, r.key, r.fields FROM release r
-    WHERE r.source = 'index' AND r.retired AND r.key <> 'master' AND EXISTS (
+-- the import is left out. Numbers are taken as they are written, not as they are read: those of any size stay what they are.
+WITH upstream (rank, position, source, key, retired, fields) AS (
+    SELECT r.retired, r.position, r.source, r.key, r.retired, r.fields FROM release r
+    WHERE r.source = 'index' AND (NOT r.retired OR r.key <> 'master' AND EXISTS (
         SELECT 1 FROM artifact a JOIN entry e ON e.path = ?2 || a.file
-        WHERE a.source = r.source AND a.key = r.key)
+        WHERE a.source = r.source AND a.key = r.key))
+), part AS (
+    SELECT * FROM upstream
     UNION ALL
-    SELECT 2, r.position, r.source, r.key, r.fields FROM release r
-    WHERE r.source = 'nominated' AND NOT r.retired
-        AND NOT EXISTS (SELECT 1 FROM release u WHERE u.source = 'index' AND u.key = r.key)
+    SELECT 2, r.position, r.source, r.key, r.retired, r.fields FROM release r
+    WHERE r.source = 'nominated' AND NOT r.retired AND r.key NOT IN (SELECT key FROM upstream)
 )
 SELECT json_group_object(key, json(object)) FROM (
     SELECT part.key AS key, (
@@ -203,10 +206,12 @@ SELECT json_group_object(key, json(object)) FROM (
                         THEN json_set(f.value, '$.zigTarball', f.value ->> '$.tarball') ELSE f.value END,
                     '$.tarball', ?1 || a.file)
                 WHEN f.type IN ('true', 'false', 'null') THEN f.type
+                WHEN f.type IN ('integer', 'real') AND f.key NOT GLOB '*["\]*' THEN part.fields -> ('$."' || f.key || '"')
                 ELSE f.value END AS value
             FROM json_each(part.fields) f
-            LEFT JOIN artifact a ON a.source = part.source AND a.key = part.key AND a.target = f.key
-                AND (f.value ->> '$.tarball') LIKE '%/' || a.file
+            LEFT JOIN artifact a ON f.type = 'object' AND a.source = part.source AND a.key = part.key AND a.target = f.key
+                AND a.retired <= part.retired
+                AND substr(f.value ->> '$.tarball', -length(a.file) - 1) = '/' || a.file
             WHERE f.type <> 'object' OR a.file IS NOT NULL OR json_type(f.value, '$.tarball') IS NULL
             ORDER BY f.id
         ) field
