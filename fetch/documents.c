@@ -1,5 +1,6 @@
 /* documents: see documents.h. */
 #include "fetch/documents.h"
+#include "fetch/nominate.h"
 
 #include "mirror/digest.h"
 #include "mirror/index.h"
@@ -91,6 +92,7 @@ void documents_rebuild(struct fetch *x)
 	struct fault f;
 	if (x->catalog != NULL && !rebuild_index(x, index_checked_at(x), &f) && f.class != FAULT_ABSENT)
 		log_fault(&f, "document", "name", "index", NULL);
+	nominate_begin(x);
 }
 
 void documents_free(struct documents *d)
@@ -364,6 +366,7 @@ static void on_done(void *arg, const struct transfer_result *r)
 		d->failed.class = FAULT_NONE;
 		log_event(LOG_INFO_LEVEL, "document", "name", NAMES[d->id], "status", log_int(r->status).text, NULL);
 		end_listeners(d, NULL, 0);
+		nominate_begin(d->fetch);
 	}
 	end_updates(d->fetch);
 }

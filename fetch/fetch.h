@@ -20,6 +20,13 @@ struct fetch_refused {
 
 enum { FETCH_REFUSED = 64 };
 
+/* How far nominate is. */
+struct fetch_nominate {
+	bool running;
+	char after[WIRE_PATH_CAP]; /* the file that was looked at last */
+	int64_t again_ms;          /* when to look again at those whose lease was taken; 0: none was */
+};
+
 struct fetch {
 	const struct config *config;
 	const struct store *store;
@@ -29,6 +36,7 @@ struct fetch {
 	struct queue queue;
 	struct documents *documents;
 	struct job *jobs;
+	struct fetch_nominate nominate;
 	struct fetch_refused refused[FETCH_REFUSED];
 	size_t refused_count; /* ever: the oldest is overwritten */
 };

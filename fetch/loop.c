@@ -3,6 +3,7 @@
 #include "fetch/client.h"
 #include "fetch/documents.h"
 #include "fetch/job.h"
+#include "fetch/nominate.h"
 #include "mirror/log.h"
 #include "mirror/service.h"
 
@@ -33,7 +34,7 @@ void fetch_catalog_fault(const struct fault *f, const char *path)
 
 static bool idle(const struct fetch *x, const struct clients *clients)
 {
-	return !clients_any(clients) && !job_any(x) && !documents_busy(x);
+	return !clients_any(clients) && !job_any(x) && !documents_busy(x) && !nominate_busy(x);
 }
 
 /* Nobody can connect any more once the socket's name is gone; who did before that is in the backlog and is served. */
@@ -92,7 +93,9 @@ int loop_run(struct fetch *x, struct loop_options *o)
 			break;
 		sweep(x, &next_sweep);
 		look_after_files(x, &next_look);
-		int timeout = job_turn(x);
+		int timeout = job_turn(x), other = nominate_turn(x);
+		if (other < timeout)
+			timeout = other;
 		job_gauge(x);
 		counters_set(&x->counters->gauges[COUNTERS_CLIENTS], clients_count(clients));
 		waits[0] = (struct transfer_wait){.fd = o->listener, .read = clients_can_accept(clients)};

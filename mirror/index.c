@@ -4,6 +4,7 @@
 #include "catalog_sql.h"
 #include "index_text.h"
 #include "log.h"
+#include "route.h"
 #include "url.h"
 #include "zigfile.h"
 
@@ -237,7 +238,7 @@ bool index_import(
 
 bool index_build(struct catalog *db, const struct config *c, char **text, size_t *len, struct fault *f)
 {
-	char base[2048], prefix[256];
+	char base[2048], prefix[ROUTE_PREFIX_CAP];
 	struct catalog_query *q = catalog_query(db, STATEMENT_INDEX_ANY, f, "");
 	int row = q != NULL ? catalog_next(q, f) : -1;
 	catalog_end(q);
@@ -246,9 +247,7 @@ bool index_build(struct catalog *db, const struct config *c, char **text, size_t
 	if (row <= 0)
 		return false;
 	snprintf(base, sizeof base, "%s%s/", c->base_url, c->toolchains.prefix);
-	/* Paths of entries have no first slash. */
-	snprintf(prefix, sizeof prefix, "%s%s", c->toolchains.prefix[0] != '\0' ? c->toolchains.prefix + 1 : "",
-	    c->toolchains.prefix[0] != '\0' ? "/" : "");
+	route_toolchain_prefix(c, prefix);
 	q = catalog_query(db, STATEMENT_INDEX_BUILD, f, "tt", base, prefix);
 	row = q != NULL ? catalog_next(q, f) : -1;
 	if (row > 0) {

@@ -9,7 +9,7 @@
 #include "wire.h"
 #include "zigfile.h"
 
-enum { ROUTE_URL_CAP = 2048, ROUTE_STORE_CAP = 900 };
+enum { ROUTE_URL_CAP = 2048, ROUTE_STORE_CAP = 900, ROUTE_PREFIX_CAP = 256 };
 
 enum route_kind {
 	ROUTE_LANDING,
@@ -54,6 +54,9 @@ bool route_canonical(const struct config *c, const char *path, struct route *out
  * "store/package/RULE/…", "store/artifact/RULE/…". For toolchains `class` decides (one CLASS_ bit); it is ignored for
  * others. */
 void route_store_path(const struct route *r, unsigned class, char out[ROUTE_STORE_CAP]);
+
+/* What stands before a toolchain file's name in its path: "zig/", or "" for the prefix "/". */
+void route_toolchain_prefix(const struct config *c, char out[ROUTE_PREFIX_CAP]);
 
 /* The class that a toolchain file's own name says: CLASS_STABLE or CLASS_DEV. Only an index knows nominated ones. */
 unsigned route_class(const struct route *r);

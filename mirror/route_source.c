@@ -14,6 +14,12 @@ unsigned route_class(const struct route *r)
 	return r->zig.number.dev ? CLASS_DEV : CLASS_STABLE;
 }
 
+void route_toolchain_prefix(const struct config *c, char out[ROUTE_PREFIX_CAP])
+{
+	const char *prefix = c->toolchains.prefix;
+	snprintf(out, ROUTE_PREFIX_CAP, "%s%s", *prefix != '\0' ? prefix + 1 : "", *prefix != '\0' ? "/" : "");
+}
+
 void route_store_path(const struct route *r, unsigned class, char out[ROUTE_STORE_CAP])
 {
 	if (r->rule != NULL) {

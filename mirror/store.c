@@ -311,18 +311,49 @@ bool store_quarantine(
 	       store_sync_parent(s, place, f);
 }
 
+static bool stat_regular(const struct store *s, const char *relative, int flags, struct stat *st)
+{
+	return fstatat(s->fd, relative, st, flags) == 0 && S_ISREG(st->st_mode);
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
+/* Gives the file `from` the name `to` as well, unless what clients see has that name already: then `from` is what an
+ * interrupted move left. Another file of that name, which nobody sees, gives way. */
+static bool name_twice(
+    const struct store *s, const char *path, const struct stat *old, const char *from, const char *to, struct fault *f)
+{
+	char public[STORE_PATH_CAP];
+	struct stat new, seen;
+	bool taken = stat_regular(s, to, AT_SYMLINK_NOFOLLOW, &new);
+	if (taken && same_file(old, &new))
+		return true;
+	if (taken && store_join(public, "public", path, NULL) && stat_regular(s, public, 0, &seen) &&
+	    same_file(&seen, &new))
+		return true;
+	if (taken)
+		unlinkat(s->fd, to, 0);
+	return store_make_parents(s, to, true, f) &&
+	       (linkat(s->fd, from, s->fd, to, 0) == 0 ||
+	           fault_errno(f, FAULT_SYSTEM, errno, "cannot move %s to %s", from, to));
+}
+
 bool store_move(const struct store *s, const char *path, const char *from, const char *to, struct fault *f)
 {
+	struct stat old, new;
 	if (!store_path_ok(from) || !store_path_ok(to))
 		return fault_set(f, FAULT_SYSTEM, "not a path of the store: %s", to);
-	if (!store_make_parents(s, to, true, f))
+	bool here = stat_regular(s, from, AT_SYMLINK_NOFOLLOW, &old);
+	if (!here && !stat_regular(s, to, AT_SYMLINK_NOFOLLOW, &new))
+		return fault_set(f, FAULT_ABSENT, "%s is not in the store", from);
+	if ((here && !name_twice(s, path, &old, from, to, f)) || !store_sync_parent(s, to, f) ||
+	    !store_link(s, path, to, f))
 		return false;
-	if (linkat(s->fd, from, s->fd, to, 0) != 0 && errno != EEXIST)
-		return fault_errno(f, FAULT_SYSTEM, errno, "cannot move %s to %s", from, to);
-	if (!store_sync_parent(s, to, f) || !store_link(s, path, to, f))
-		return false;
-	unlinkat(s->fd, from, 0);
-	store_drop_parents(s, from);
+	if (here && unlinkat(s->fd, from, 0) == 0)
+		store_drop_parents(s, from);
 	return true;
 }
 

@@ -73,8 +73,9 @@ void store_unlink(const struct store *s, const char *path);
 bool store_quarantine(const struct store *s, const char *relative, const char *path, int64_t now, char *out, size_t cap,
     struct fault *f) __attribute__((warn_unused_result));
 
-/* Moves one store file to another place of the store (a build that became nominated) and repoints its link, link last.
- * A reader never misses it. FAULT_SYSTEM otherwise. */
+/* Moves one store file to another place of the store (a build that became nominated) and repoints its link; the old
+ * name goes last, so that a reader never misses the file. One that a crash interrupted is finished by another call. The
+ * caller has the lease of `path`. FAULT_ABSENT when the file is at neither place; FAULT_SYSTEM or FAULT_FULL. */
 bool store_move(const struct store *s, const char *path, const char *from, const char *to, struct fault *f)
     __attribute__((warn_unused_result));
 

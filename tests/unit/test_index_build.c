@@ -7,9 +7,10 @@ static void assert_order(const char *text, const char *const *words, size_t coun
 {
 	for (size_t i = 0; i < count; i++) {
 		const char *found = strstr(text, words[i]);
-		if (found == NULL)
+		if (found != NULL)
+			text = found + strlen(words[i]);
+		else
 			fail_msg("%s is not there, or too early", words[i]);
-		text = found + strlen(words[i]);
 	}
 }
 

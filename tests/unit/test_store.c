@@ -176,6 +176,51 @@ static void move_never_hides_the_file(void **state)
 	assert_false(exists(x, "store/zig/dev"));
 }
 
+/* Whatever a crash left of a move, another call finishes it. */
+static void move_goes_on_after_a_crash(void **state)
+{
+	static const char FROM[] = "store/zig/dev/1.0.0/a.zip", TO[] = "store/zig/nominated/1.0.0/a.zip";
+	struct fixture *x = *state;
+	const int dir = store_fd(x->store);
+	struct store_info before, after;
+	struct fault f;
+	publish(x, "zig/a.zip", FROM, "a", 0);
+	assert_true(store_stat_public(x->store, "zig/a.zip", &before));
+	/* The second name was made. */
+	publish(x, "zig/b.zip", "store/zig/nominated/1.0.0/b.zip", "b", 0);
+	assert_int_equal(linkat(dir, FROM, dir, TO, 0), 0);
+	assert_true(store_move(x->store, "zig/a.zip", FROM, TO, &f));
+	assert_true(!exists(x, FROM) && exists(x, TO));
+	/* The link was repointed: the old name is left over. */
+	assert_int_equal(mkdirat(dir, "store/zig/dev", 0755) | mkdirat(dir, "store/zig/dev/1.0.0", 0755), 0);
+	assert_int_equal(linkat(dir, TO, dir, FROM, 0), 0);
+	assert_true(store_move(x->store, "zig/a.zip", FROM, TO, &f));
+	assert_false(exists(x, FROM));
+	/* All was done. */
+	assert_true(store_move(x->store, "zig/a.zip", FROM, TO, &f));
+	assert_true(store_stat_public(x->store, "zig/a.zip", &after));
+	assert_true(before.inode == after.inode);
+	/* Gone altogether. */
+	assert_int_equal(unlinkat(dir, TO, 0), 0);
+	assert_false(store_move(x->store, "zig/a.zip", FROM, TO, &f));
+	assert_int_equal(f.class, FAULT_ABSENT);
+}
+
+static void move_replaces_what_nobody_sees(void **state)
+{
+	static const char FROM[] = "store/zig/dev/1.0.0/a.zip", TO[] = "store/zig/nominated/1.0.0/a.zip";
+	struct fixture *x = *state;
+	struct store_info before, after;
+	struct fault f;
+	publish(x, "zig/a.zip", TO, "old", 0);
+	publish(x, "zig/a.zip", FROM, "true", 0);
+	assert_true(store_stat_public(x->store, "zig/a.zip", &before));
+	assert_true(store_move(x->store, "zig/a.zip", FROM, TO, &f));
+	assert_true(store_stat_public(x->store, "zig/a.zip", &after));
+	assert_true(before.inode == after.inode);
+	assert_false(exists(x, FROM));
+}
+
 static void lease_excludes_another_process(void **state)
 {
 	struct fixture *x = *state;
@@ -335,6 +380,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(hostile_paths_are_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(dangling_link_and_folder_are_absent, setup, teardown),
 	    cmocka_unit_test_setup_teardown(quarantine_keeps_every_file, setup, teardown),
+	    cmocka_unit_test_setup_teardown(move_goes_on_after_a_crash, setup, teardown),
+	    cmocka_unit_test_setup_teardown(move_replaces_what_nobody_sees, setup, teardown),
 	    cmocka_unit_test_setup_teardown(move_never_hides_the_file, setup, teardown),
 	    cmocka_unit_test_setup_teardown(lease_excludes_another_process, setup, teardown),
 	    cmocka_unit_test_setup_teardown(lease_dies_with_its_holder, setup, teardown),
