@@ -1,5 +1,7 @@
 /* documents: see documents.h. */
 #include "fetch/documents.h"
+#include "fetch/backoff.h"
+#include "fetch/mirror_list.h"
 #include "fetch/nominate.h"
 
 #include "mirror/digest.h"
@@ -16,13 +18,8 @@
 #include <unistd.h>
 
 enum document_id { DOCUMENT_INDEX, DOCUMENT_NOMINATED, DOCUMENT_MIRRORS, DOCUMENTS };
-enum {
-	BACK_OFF_FIRST_SEC = 5,
-	BACK_OFF_LAST_SEC = 900,
-	NOTED_SEC = 3600, /* that a document is unchanged is written to the catalogue so often */
-	MIRRORS_MAX = 64,
-	MIRRORS_BYTES_MAX = 64 * 1024
-};
+/* That a document is unchanged is written to the catalogue so often. */
+enum { NOTED_SEC = 3600 };
 
 static const char *const NAMES[DOCUMENTS] = {"index", "nominated", "mirrors"};
 
@@ -34,17 +31,19 @@ struct document {
 	struct transfer_head head;
 	char *body;
 	size_t len, cap;
+	bool conditional;    /* the transfer asks for what has changed */
 	bool tried;          /* since this service began */
 	int64_t checked_at;  /* last success, as far as this service knows */
 	struct fault failed; /* of the last try; FAULT_NONE: it went well */
+	int failures;        /* in a row, as far as this service knows: */
+	int64_t next_try;    /* the catalogue may be unable to remember */
 	struct job_listener *listeners;
 };
 
 struct documents {
 	struct document all[DOCUMENTS];
 	struct job_listener *updates; /* wait until no document is being asked for */
-	char mirrors[MIRRORS_MAX][256];
-	size_t mirror_count;
+	struct mirror_list mirrors;
 };
 
 static void load_mirrors(struct fetch *x);
@@ -82,6 +81,8 @@ bool documents_new(struct fetch *x)
 	snprintf(d->all[DOCUMENT_INDEX].url, ROUTE_URL_CAP, "%s/download/index.json", t->upstream);
 	snprintf(d->all[DOCUMENT_NOMINATED].url, ROUTE_URL_CAP, "%s", t->nominated_index);
 	snprintf(d->all[DOCUMENT_MIRRORS].url, ROUTE_URL_CAP, "%s/download/community-mirrors.txt", t->upstream);
+	if (getrandom(&d->mirrors.seed, sizeof d->mirrors.seed, GRND_NONBLOCK) != sizeof d->mirrors.seed)
+		d->mirrors.seed = (uint64_t)fetch_now_ms();
 	x->documents = d;
 	load_mirrors(x);
 	return true;
@@ -170,28 +171,36 @@ static bool read_source(const struct document *d, struct catalog_source *out)
 	return d->fetch->catalog != NULL && catalog_source_get(d->fetch->catalog, NAMES[d->id], out, NULL);
 }
 
-/* A time between three quarters and five quarters of `seconds`. */
-static int64_t jitter(int64_t seconds)
+/* What the catalogue knows of a document, and this service knows better. False when the catalogue does not know it. */
+static bool read_state(const struct document *d, struct catalog_source *out)
 {
-	uint32_t chance = 0;
-	if (getrandom(&chance, sizeof chance, GRND_NONBLOCK) != sizeof chance)
-		chance = (uint32_t)fetch_now_ms();
-	return seconds * 3 / 4 + (int64_t)(chance % 1024) * (seconds / 2) / 1024;
+	*out = (struct catalog_source){0};
+	bool known = read_source(d, out);
+	if (d->checked_at > out->fetched_at)
+		out->fetched_at = d->checked_at;
+	if (d->next_try > out->next_try) {
+		out->failures = d->failures;
+		out->next_try = d->next_try;
+	}
+	return known;
 }
 
 static void failed(struct document *d, const struct fault *f)
 {
-	struct catalog_source row = {0};
+	struct catalog_source state;
 	struct fault g;
-	int64_t pause = BACK_OFF_FIRST_SEC;
-	read_source(d, &row);
-	for (int i = 0; i < row.failures && pause < BACK_OFF_LAST_SEC; i++)
-		pause *= 2;
-	pause = jitter(pause < BACK_OFF_LAST_SEC ? pause : BACK_OFF_LAST_SEC);
+	uint32_t chance = 0;
+	if (getrandom(&chance, sizeof chance, GRND_NONBLOCK) != sizeof chance)
+		chance = (uint32_t)fetch_now_ms();
+	read_state(d, &state);
+	d->failures = state.failures + 1;
+	int64_t pause = backoff_pause_sec(d->failures, chance);
+	d->next_try = time(NULL) + pause;
 	d->failed = *f;
-	log_fault(f, "document", "name", NAMES[d->id], "url", d->url, NULL);
+	log_fault(f, "document", "name", NAMES[d->id], "url", d->url, "failures", log_int(d->failures).text,
+	    "again_in_sec", log_int(pause).text, NULL);
 	if (d->fetch->catalog != NULL &&
-	    !catalog_source_failed(d->fetch->catalog, NAMES[d->id], d->url, row.failures + 1, time(NULL) + pause, &g))
+	    !catalog_source_failed(d->fetch->catalog, NAMES[d->id], d->url, d->failures, d->next_try, &g))
 		fetch_catalog_fault(&g, NAMES[d->id]);
 	end_listeners(d, is_there(d) ? NULL : f, (int)pause);
 }
@@ -229,39 +238,16 @@ static bool rebuild_index(struct fetch *x, int64_t checked_at, struct fault *f)
 	return ok;
 }
 
-/* The list has one https URL a line; lines of anything else are passed over. */
-static bool parse_mirrors(struct fetch *x, const char *text, size_t len)
-{
-	struct documents *d = x->documents;
-	struct url u;
-	d->mirror_count = 0;
-	for (const char *p = text, *end = text + len; p < end && d->mirror_count < MIRRORS_MAX;) {
-		const char *lf = memchr(p, '\n', (size_t)(end - p));
-		size_t n = (size_t)((lf != NULL ? lf : end) - p);
-		char *out = d->mirrors[d->mirror_count];
-		while (n > 0 && (p[n - 1] == '\r' || p[n - 1] == ' ' || p[n - 1] == '/'))
-			n--;
-		if (n > 0 && n < sizeof d->mirrors[0]) {
-			memcpy(out, p, n);
-			out[n] = '\0';
-			if (strlen(out) == n && url_parse(out, &u) == NULL && *u.query == '\0')
-				d->mirror_count++;
-		}
-		p = lf != NULL ? lf + 1 : end;
-	}
-	return d->mirror_count > 0;
-}
-
 static void load_mirrors(struct fetch *x)
 {
 	struct store_document info;
 	char *text = NULL;
 	int fd = store_document_open(x->store, "community-mirrors.txt", &info, NULL);
-	if (fd >= 0 && info.info.size > 0 && info.info.size <= MIRRORS_BYTES_MAX)
+	if (fd >= 0 && info.info.size > 0 && info.info.size <= MIRROR_LIST_BYTES_MAX)
 		text = malloc((size_t)info.info.size);
 	ssize_t n = text != NULL ? read(fd, text, (size_t)info.info.size) : 0;
-	if (n > 0)
-		parse_mirrors(x, text, (size_t)n);
+	if (n > 0 && !mirror_list_parse(&x->documents->mirrors, text, (size_t)n))
+		x->documents->mirrors.count = 0;
 	free(text);
 	if (fd >= 0)
 		close(fd);
@@ -303,10 +289,8 @@ static bool take_index(struct document *d, struct fault *f)
 
 static bool take_mirrors(struct document *d, struct fault *f)
 {
-	if (!parse_mirrors(d->fetch, d->body != NULL ? d->body : "", d->len)) {
-		load_mirrors(d->fetch);
+	if (!mirror_list_parse(&d->fetch->documents->mirrors, d->body != NULL ? d->body : "", d->len))
 		return fault_set(f, FAULT_INTEGRITY, "%s: no list of mirrors", d->url);
-	}
 	if (!write_document(d, d->body, d->len, time(NULL), f))
 		return false;
 	note_checked(d, false);
@@ -345,7 +329,9 @@ static void on_done(void *arg, const struct transfer_result *r)
 	struct fault f = r->fault;
 	bool ok = r->ok;
 	d->transfer = NULL;
-	if (ok && r->status == 304) {
+	if (ok && r->status == 304 && !d->conditional) {
+		ok = fault_set(&f, FAULT_UPSTREAM, "%s: status 304, though nothing was asked that way", d->url);
+	} else if (ok && r->status == 304) {
 		note_checked(d, true);
 		store_document_touch(d->fetch->store, served_name(d), time(NULL));
 	} else if (ok && d->head.size >= 0 && (int64_t)d->len != d->head.size) {
@@ -364,6 +350,8 @@ static void on_done(void *arg, const struct transfer_result *r)
 		failed(d, &f);
 	} else {
 		d->failed.class = FAULT_NONE;
+		d->failures = 0;
+		d->next_try = 0;
 		log_event(LOG_INFO_LEVEL, "document", "name", NAMES[d->id], "status", log_int(r->status).text, NULL);
 		end_listeners(d, NULL, 0);
 		nominate_begin(d->fetch);
@@ -379,9 +367,12 @@ static void refresh(struct document *d)
 	struct fault f;
 	if (d->transfer != NULL)
 		return;
-	bool conditional = read_source(d, &row) && (d->id == DOCUMENT_NOMINATED || is_there(d));
+	/* The validators of another URL mean nothing at this one. */
+	bool conditional = read_source(d, &row) && row.fetched_at > 0 && strcmp(row.url, d->url) == 0 &&
+	                   (d->id == DOCUMENT_NOMINATED || is_there(d));
+	d->conditional = conditional && (row.etag[0] != '\0' || row.last_modified[0] != '\0');
 	const struct transfer_wish wish = {.url = d->url,
-	    .max_bytes = d->id == DOCUMENT_MIRRORS ? MIRRORS_BYTES_MAX : INDEX_BYTES_MAX,
+	    .max_bytes = d->id == DOCUMENT_MIRRORS ? MIRROR_LIST_BYTES_MAX : INDEX_BYTES_MAX,
 	    .if_none_match = conditional && row.etag[0] != '\0' ? row.etag : NULL,
 	    .if_modified_since = conditional && row.last_modified[0] != '\0' ? row.last_modified : NULL};
 	d->transfer = transfer_start(d->fetch->pool, &wish, &EVENTS, d, &f);
@@ -391,21 +382,26 @@ static void refresh(struct document *d)
 
 enum need { NEED_NOTHING, NEED_REFRESH, NEED_PATIENCE };
 
+/* True when the document was good within index_ttl and need not be asked for. */
+static bool is_fresh(const struct document *d, const struct catalog_source *state, int64_t now)
+{
+	return state->fetched_at > now - d->fetch->config->toolchains.index_ttl_sec && state->fetched_at <= now &&
+	       (d->id == DOCUMENT_NOMINATED || is_there(d));
+}
+
 static enum need need(const struct document *d, int64_t *pause)
 {
-	struct catalog_source row;
+	struct catalog_source state;
 	int64_t now = time(NULL);
 	*pause = 0;
 	if (!wanted(d) || d->fetch->config->offline)
 		return NEED_NOTHING;
-	if (!read_source(d, &row))
-		return NEED_REFRESH;
-	int64_t checked_at = row.fetched_at > d->checked_at ? row.fetched_at : d->checked_at;
-	if (checked_at > now - d->fetch->config->toolchains.index_ttl_sec && checked_at <= now &&
-	    (d->id == DOCUMENT_NOMINATED || is_there(d)))
+	bool known = read_state(d, &state);
+	/* A catalogue that does not know it (it was deleted, or knows another upstream's) has to learn it first. */
+	if ((d->fetch->catalog == NULL || (known && strcmp(state.url, d->url) == 0)) && is_fresh(d, &state, now))
 		return NEED_NOTHING;
-	*pause = row.next_try - now;
-	return row.failures > 0 && *pause > 0 && *pause <= BACK_OFF_LAST_SEC * 2 ? NEED_PATIENCE : NEED_REFRESH;
+	*pause = state.next_try - now;
+	return state.failures > 0 && *pause > 0 && *pause <= BACKOFF_LAST_SEC * 2 ? NEED_PATIENCE : NEED_REFRESH;
 }
 
 void documents_refresh(struct fetch *x)
@@ -473,18 +469,12 @@ static bool asks_for_community(const struct config *c)
 
 bool documents_mirror(struct fetch *x, const struct route *route, size_t i, struct route_source *out)
 {
-	struct documents *d = x->documents;
+	const char *base;
 	if (!asks_for_community(x->config))
 		return false;
-	/* A start that differs from file to file spreads the load and stays the same during one job. */
-	uint32_t start = 2166136261u;
-	for (const char *p = route->path; *p != '\0'; p++)
-		start = (start ^ (unsigned char)*p) * 16777619u;
-	for (size_t k = 0; k < d->mirror_count; k++) {
-		const char *base = d->mirrors[(start + k) % d->mirror_count];
+	for (size_t k = 0; (base = mirror_list_at(&x->documents->mirrors, route->path, k)) != NULL; k++)
 		if (route_flat_source(x->config, route, base, out) && i-- == 0)
 			return true;
-	}
 	return false;
 }
 

@@ -130,6 +130,7 @@ bool catalog_source_get(struct catalog *c, const char *name, struct catalog_sour
 		out->fetched_at = catalog_int(q, 2);
 		out->failures = (int)catalog_int(q, 3);
 		out->next_try = catalog_int(q, 4);
+		copy(out->url, sizeof out->url, catalog_text(q, 5));
 	}
 	return found(q, row, name, f);
 }

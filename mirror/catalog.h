@@ -118,6 +118,7 @@ bool catalog_version_files(struct catalog *c, const char *version, void (*each)(
 
 /* One row of `source`: an index document. */
 struct catalog_source {
+	char url[2048];                    /* of the last good document; before the first, of the last try */
 	char etag[256], last_modified[64]; /* "" = none */
 	int64_t fetched_at;                /* last success; a 304 is noted once an hour */
 	int failures;                      /* in a row since */

@@ -113,12 +113,12 @@ ORDER BY a.retired, a.source, a.key = 'master' LIMIT 1;
 SELECT DISTINCT file FROM artifact WHERE version = ?1 AND NOT retired;
 
 -- name: source_get
-SELECT etag, last_modified, fetched_at, failures, next_try FROM source WHERE name = ?1;
+SELECT etag, last_modified, fetched_at, failures, next_try, url FROM source WHERE name = ?1;
 
 -- name: source_checked
 INSERT INTO source (name, url, etag, last_modified, fetched_at)
 VALUES (?1, ?2, nullif(?3, ''), nullif(?4, ''), ?5)
-ON CONFLICT (name) DO UPDATE SET etag = coalesce(excluded.etag, etag),
+ON CONFLICT (name) DO UPDATE SET url = excluded.url, etag = coalesce(excluded.etag, etag),
     last_modified = coalesce(excluded.last_modified, last_modified), fetched_at = excluded.fetched_at, failures = 0,
     next_try = 0;
 
