@@ -1,55 +1,19 @@
-/* documents: see documents.h. */
+/* documents: see documents.h. This file has when a document is asked for and who waits for it; documents_take.c what
+ * becomes of what comes. */
 #include "fetch/documents.h"
 #include "fetch/backoff.h"
-#include "fetch/mirror_list.h"
+#include "fetch/documents_internal.h"
 #include "fetch/nominate.h"
 
-#include "mirror/digest.h"
 #include "mirror/index.h"
 #include "mirror/log.h"
-#include "mirror/url.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
-
-enum document_id { DOCUMENT_INDEX, DOCUMENT_NOMINATED, DOCUMENT_MIRRORS, DOCUMENTS };
-/* That a document is unchanged is written to the catalogue so often. */
-enum { NOTED_SEC = 3600 };
-
-static const char *const NAMES[DOCUMENTS] = {"index", "nominated", "mirrors"};
-
-struct document {
-	enum document_id id;
-	struct fetch *fetch;
-	char url[ROUTE_URL_CAP];
-	struct transfer *transfer;
-	struct transfer_head head;
-	char *body;
-	size_t len, cap;
-	bool conditional;    /* the transfer asks for what has changed */
-	bool tried;          /* since this service began */
-	int64_t checked_at;  /* last success, as far as this service knows */
-	struct fault failed; /* of the last try; FAULT_NONE: it went well */
-	int failures;        /* in a row, as far as this service knows: */
-	int64_t next_try;    /* the catalogue may be unable to remember */
-	struct job_listener *listeners;
-};
-
-struct documents {
-	struct document all[DOCUMENTS];
-	struct job_listener *updates; /* wait until no document is being asked for */
-	struct mirror_list mirrors;
-};
-
-static void load_mirrors(struct fetch *x);
-static bool rebuild_index(struct fetch *x, int64_t checked_at, struct fault *f);
-static int64_t index_checked_at(struct fetch *x);
-static const char *served_name(const struct document *d);
 
 static bool wanted(const struct document *d)
 {
@@ -60,7 +24,9 @@ static bool wanted(const struct document *d)
 static void read_checked_at(struct document *d)
 {
 	struct store_document info;
-	int fd = served_name(d)[0] != '\0' ? store_document_open(d->fetch->store, served_name(d), &info, NULL) : -1;
+	int fd = documents_served_name(d)[0] != '\0'
+	             ? store_document_open(d->fetch->store, documents_served_name(d), &info, NULL)
+	             : -1;
 	if (fd < 0)
 		return;
 	d->checked_at = info.checked_at;
@@ -84,16 +50,8 @@ bool documents_new(struct fetch *x)
 	if (getrandom(&d->mirrors.seed, sizeof d->mirrors.seed, GRND_NONBLOCK) != sizeof d->mirrors.seed)
 		d->mirrors.seed = (uint64_t)fetch_now_ms();
 	x->documents = d;
-	load_mirrors(x);
+	documents_load_mirrors(x);
 	return true;
-}
-
-void documents_rebuild(struct fetch *x)
-{
-	struct fault f;
-	if (x->catalog != NULL && !rebuild_index(x, index_checked_at(x), &f) && f.class != FAULT_ABSENT)
-		log_fault(&f, "document", "name", "index", NULL);
-	nominate_begin(x);
 }
 
 void documents_free(struct documents *d)
@@ -151,31 +109,11 @@ static void end_updates(struct fetch *x)
 	}
 }
 
-/* The file that this mirror serves for it; "" for one that is only an ingredient. */
-static const char *served_name(const struct document *d)
-{
-	return d->id == DOCUMENT_INDEX ? "index.json" : d->id == DOCUMENT_MIRRORS ? "community-mirrors.txt" : "";
-}
-
-static bool is_there(const struct document *d)
-{
-	struct store_document info;
-	int fd = served_name(d)[0] != '\0' ? store_document_open(d->fetch->store, served_name(d), &info, NULL) : -1;
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
-static bool read_source(const struct document *d, struct catalog_source *out)
-{
-	return d->fetch->catalog != NULL && catalog_source_get(d->fetch->catalog, NAMES[d->id], out, NULL);
-}
-
 /* What the catalogue knows of a document, and this service knows better. False when the catalogue does not know it. */
 static bool read_state(const struct document *d, struct catalog_source *out)
 {
 	*out = (struct catalog_source){0};
-	bool known = read_source(d, out);
+	bool known = documents_source(d, out);
 	if (d->checked_at > out->fetched_at)
 		out->fetched_at = d->checked_at;
 	if (d->next_try > out->next_try) {
@@ -197,104 +135,12 @@ static void failed(struct document *d, const struct fault *f)
 	int64_t pause = backoff_pause_sec(d->failures, chance);
 	d->next_try = time(NULL) + pause;
 	d->failed = *f;
-	log_fault(f, "document", "name", NAMES[d->id], "url", d->url, "failures", log_int(d->failures).text,
+	log_fault(f, "document", "name", documents_name(d), "url", d->url, "failures", log_int(d->failures).text,
 	    "again_in_sec", log_int(pause).text, NULL);
 	if (d->fetch->catalog != NULL &&
-	    !catalog_source_failed(d->fetch->catalog, NAMES[d->id], d->url, d->failures, d->next_try, &g))
-		fetch_catalog_fault(&g, NAMES[d->id]);
-	end_listeners(d, is_there(d) ? NULL : f, (int)pause);
-}
-
-static bool write_document(struct document *d, const char *text, size_t len, int64_t checked_at, struct fault *f)
-{
-	struct digest *digest = digest_new();
-	struct digest_result r;
-	if (digest == NULL)
-		return fault_errno(f, FAULT_SYSTEM, ENOMEM, "cannot digest a document");
-	digest_add(digest, text, len);
-	digest_finish(digest, &r);
-	digest_free(digest);
-	r.sha256_hex[32] = '\0';
-	return store_document_write(d->fetch->store, served_name(d), r.sha256_hex, text, len, checked_at, f);
-}
-
-/* When upstream's index was last known to be fresh, whatever a rebuild was for. */
-static int64_t index_checked_at(struct fetch *x)
-{
-	struct catalog_source row;
-	const struct document *d = &x->documents->all[DOCUMENT_INDEX];
-	if (!read_source(d, &row))
-		return 0;
-	return row.fetched_at > d->checked_at ? row.fetched_at : d->checked_at;
-}
-
-static bool rebuild_index(struct fetch *x, int64_t checked_at, struct fault *f)
-{
-	char *text = NULL;
-	size_t len = 0;
-	bool ok = index_build(x->catalog, x->config, &text, &len, f) &&
-	          write_document(&x->documents->all[DOCUMENT_INDEX], text, len, checked_at, f);
-	free(text);
-	return ok;
-}
-
-static void load_mirrors(struct fetch *x)
-{
-	struct store_document info;
-	char *text = NULL;
-	int fd = store_document_open(x->store, "community-mirrors.txt", &info, NULL);
-	if (fd >= 0 && info.info.size > 0 && info.info.size <= MIRROR_LIST_BYTES_MAX)
-		text = malloc((size_t)info.info.size);
-	ssize_t n = text != NULL ? read(fd, text, (size_t)info.info.size) : 0;
-	if (n > 0 && !mirror_list_parse(&x->documents->mirrors, text, (size_t)n))
-		x->documents->mirrors.count = 0;
-	free(text);
-	if (fd >= 0)
-		close(fd);
-}
-
-/* That nothing has changed is written down seldom: a mirror with nothing to do writes nothing. */
-static void note_checked(struct document *d, bool unchanged)
-{
-	struct catalog_source row;
-	struct fault f;
-	int64_t now = time(NULL);
-	bool known = unchanged && read_source(d, &row) && row.failures == 0 && row.fetched_at > now - NOTED_SEC &&
-	             row.fetched_at <= now;
-	d->checked_at = now;
-	if (known)
-		return;
-	if (d->fetch->catalog != NULL && !catalog_source_checked(d->fetch->catalog, NAMES[d->id], d->url, d->head.etag,
-	                                     d->head.last_modified, time(NULL), &f))
-		fetch_catalog_fault(&f, NAMES[d->id]);
-}
-
-static bool take_index(struct document *d, struct fault *f)
-{
-	const struct index_document in = {.name = NAMES[d->id],
-	    .url = d->url,
-	    .etag = d->head.etag[0] != '\0' ? d->head.etag : NULL,
-	    .last_modified = d->head.last_modified[0] != '\0' ? d->head.last_modified : NULL,
-	    .body = d->body != NULL ? d->body : "",
-	    .len = d->len};
-	if (d->fetch->catalog == NULL)
-		return fault_set(f, FAULT_SYSTEM, "without a catalogue no index can be imported");
-	if (!index_import(d->fetch->catalog, d->fetch->config, &in, time(NULL), f))
-		return false;
-	d->checked_at = time(NULL);
-	/* The nominated index alone makes no document of ours. */
-	return rebuild_index(d->fetch, index_checked_at(d->fetch), f) ||
-	       (d->id == DOCUMENT_NOMINATED && f->class == FAULT_ABSENT);
-}
-
-static bool take_mirrors(struct document *d, struct fault *f)
-{
-	if (!mirror_list_parse(&d->fetch->documents->mirrors, d->body != NULL ? d->body : "", d->len))
-		return fault_set(f, FAULT_INTEGRITY, "%s: no list of mirrors", d->url);
-	if (!write_document(d, d->body, d->len, time(NULL), f))
-		return false;
-	note_checked(d, false);
-	return true;
+	    !catalog_source_failed(d->fetch->catalog, documents_name(d), d->url, d->failures, d->next_try, &g))
+		fetch_catalog_fault(&g, documents_name(d));
+	end_listeners(d, documents_is_there(d) ? NULL : f, (int)pause);
 }
 
 static bool on_head(void *arg, const struct transfer_head *head)
@@ -332,12 +178,11 @@ static void on_done(void *arg, const struct transfer_result *r)
 	if (ok && r->status == 304 && !d->conditional) {
 		ok = fault_set(&f, FAULT_UPSTREAM, "%s: status 304, though nothing was asked that way", d->url);
 	} else if (ok && r->status == 304) {
-		note_checked(d, true);
-		store_document_touch(d->fetch->store, served_name(d), time(NULL));
+		documents_unchanged(d);
 	} else if (ok && d->head.size >= 0 && (int64_t)d->len != d->head.size) {
 		ok = fault_set(&f, FAULT_UPSTREAM, "%s: cut short", d->url);
 	} else if (ok) {
-		ok = d->id == DOCUMENT_MIRRORS ? take_mirrors(d, &f) : take_index(d, &f);
+		ok = documents_take(d, &f);
 	} else if (r->absent) {
 		/* For a document a 404 is a failure of its upstream, not an answer about a file. */
 		f.class = FAULT_UPSTREAM;
@@ -352,7 +197,8 @@ static void on_done(void *arg, const struct transfer_result *r)
 		d->failed.class = FAULT_NONE;
 		d->failures = 0;
 		d->next_try = 0;
-		log_event(LOG_INFO_LEVEL, "document", "name", NAMES[d->id], "status", log_int(r->status).text, NULL);
+		log_event(
+		    LOG_INFO_LEVEL, "document", "name", documents_name(d), "status", log_int(r->status).text, NULL);
 		end_listeners(d, NULL, 0);
 		nominate_begin(d->fetch);
 	}
@@ -368,8 +214,8 @@ static void refresh(struct document *d)
 	if (d->transfer != NULL)
 		return;
 	/* The validators of another URL mean nothing at this one. */
-	bool conditional = read_source(d, &row) && row.fetched_at > 0 && strcmp(row.url, d->url) == 0 &&
-	                   (d->id == DOCUMENT_NOMINATED || is_there(d));
+	bool conditional = documents_source(d, &row) && row.fetched_at > 0 && strcmp(row.url, d->url) == 0 &&
+	                   (d->id == DOCUMENT_NOMINATED || documents_is_there(d));
 	d->conditional = conditional && (row.etag[0] != '\0' || row.last_modified[0] != '\0');
 	const struct transfer_wish wish = {.url = d->url,
 	    .max_bytes = d->id == DOCUMENT_MIRRORS ? MIRROR_LIST_BYTES_MAX : INDEX_BYTES_MAX,
@@ -386,7 +232,7 @@ enum need { NEED_NOTHING, NEED_REFRESH, NEED_PATIENCE };
 static bool is_fresh(const struct document *d, const struct catalog_source *state, int64_t now)
 {
 	return state->fetched_at > now - d->fetch->config->toolchains.index_ttl_sec && state->fetched_at <= now &&
-	       (d->id == DOCUMENT_NOMINATED || is_there(d));
+	       (d->id == DOCUMENT_NOMINATED || documents_is_there(d));
 }
 
 static enum need need(const struct document *d, int64_t *pause)
@@ -438,7 +284,7 @@ void documents_join(struct fetch *x, const struct route *route, struct job_liste
 	if (n == NEED_REFRESH && d->transfer != NULL) {
 		l->next = d->listeners;
 		d->listeners = l;
-	} else if (is_there(d)) {
+	} else if (documents_is_there(d)) {
 		l->end(l->arg, NULL, 0);
 	} else {
 		fault_set(&f, FAULT_UPSTREAM, "%s: %s", d->url,
@@ -452,7 +298,7 @@ bool documents_first_wanted(struct fetch *x, const struct route *route)
 {
 	struct document *d = &x->documents->all[DOCUMENT_INDEX];
 	struct catalog_source row;
-	if (route->kind != ROUTE_TOOLCHAIN || x->config->offline || (read_source(d, &row) && row.fetched_at > 0))
+	if (route->kind != ROUTE_TOOLCHAIN || x->config->offline || (documents_source(d, &row) && row.fetched_at > 0))
 		return false;
 	if (d->transfer == NULL && !d->tried)
 		documents_refresh(x);
