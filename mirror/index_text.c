@@ -1,34 +1,10 @@
 /* index_text: see index_text.h. */
 #include "index_text.h"
 
+#include "utf8.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-
-/* How many bytes the character at `p` has (RFC 3629 section 4), 0 when it is none. */
-static size_t character_3629_4(const unsigned char *p, size_t left)
-{
-	unsigned low = 0x80, high = 0xbf;
-	size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : 4;
-	if (n == 1)
-		return 1;
-	if (p[0] < 0xc2 || p[0] > 0xf4 || left < n)
-		return 0;
-	/* No overlong forms, no surrogates, nothing above U+10FFFF. */
-	if (p[0] == 0xe0)
-		low = 0xa0;
-	else if (p[0] == 0xed)
-		high = 0x9f;
-	else if (p[0] == 0xf0)
-		low = 0x90;
-	else if (p[0] == 0xf4)
-		high = 0x8f;
-	if (p[1] < low || p[1] > high)
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
-}
 
 /* The number of an escape \uXXXX at `p`, -1 when there is none. */
 static int32_t escaped(const unsigned char *p, size_t left)
@@ -82,10 +58,10 @@ const char *index_text_judge(const char *text, size_t len)
 	int depth = 0;
 	for (size_t at = 0, n; at < len; at += n) {
 		const char *wrong;
-		if ((n = character_3629_4(p + at, len - at)) == 0)
-			return "is no UTF-8";
 		if (p[at] == '\0')
-			return "holds a zero character";
+			return "holds a zero byte";
+		if ((n = utf8_character_within(text + at, len - at)) == 0)
+			return "is no UTF-8";
 		if (quoted && p[at] == '\\' && (wrong = judge_escape(p + at, len - at, &n)) != NULL)
 			return wrong;
 		if (p[at] == '"')

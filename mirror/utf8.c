@@ -19,12 +19,13 @@ static size_t shape(unsigned char first, unsigned char *low, unsigned char *high
 	return first < 0xf0 ? 3 : 4;
 }
 
-size_t utf8_character(const char *text)
+size_t utf8_character_within(const char *text, size_t left)
 {
 	const unsigned char *p = (const unsigned char *)text;
 	unsigned char low, high;
 	const size_t len = shape(p[0], &low, &high);
-	/* The NUL at the end is below any continuation byte. */
+	if (len > left)
+		return 0;
 	for (size_t i = 1; i < len; i++) {
 		if (p[i] < low || p[i] > high)
 			return 0;
@@ -32,6 +33,12 @@ size_t utf8_character(const char *text)
 		high = 0xbf;
 	}
 	return len;
+}
+
+size_t utf8_character(const char *text)
+{
+	/* The NUL at the end is below any continuation byte. */
+	return utf8_character_within(text, 4);
 }
 
 void utf8_mend(char *text)

@@ -138,7 +138,7 @@ SELECT CASE WHEN json_valid(?1) THEN json_type(?1) = 'object' ELSE 0 END;
 
 -- name: document_duplicate
 -- A key that stands twice in one object.
-SELECT max(fullkey) FROM json_tree(?1) WHERE typeof(key) = 'text' GROUP BY parent, key HAVING count(*) > 1 LIMIT 1;
+SELECT substr(max(fullkey), 3) FROM json_tree(?1) WHERE typeof(key) = 'text' GROUP BY parent, key HAVING count(*) > 1 LIMIT 1;
 
 -- name: document_not_object
 SELECT key FROM json_each(?1) WHERE type <> 'object' LIMIT 1;

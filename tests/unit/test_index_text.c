@@ -45,7 +45,7 @@ static void other_bytes_are_no_text(void **state)
 static void zeros_and_halves_are_refused(void **state)
 {
 	(void)state;
-	assert_judged("{\0}", 3, "holds a zero character");
+	assert_judged("{\0}", 3, "holds a zero byte");
 	assert_judged("\"\\u0000\"", 8, "holds a zero character");
 	static const char *const HALVES[] = {
 	    "\"\\ud800\"", "\"\\udfff\"", "\"\\ud83e\\u0041\"", "\"\\ud83e", "\"\\ud83ex\"", "\"\\udd8e\\ud83e\""};
