@@ -30,6 +30,7 @@ static const struct command COMMANDS[] = {
     {"warm", command_warm, NEEDS_STORE},
     {"accept", command_accept, NEEDS_WRITE},
     {"adopt", command_adopt, NEEDS_WRITE},
+    {"check", command_check, NEEDS_CONFIG},
     {"estimate", command_estimate, NEEDS_STORE},
     {"export", command_export, NEEDS_READ},
     {"fold", command_fold, NEEDS_WRITE},
@@ -48,6 +49,8 @@ static const char USAGE[] =
     "  accept PATH...  publish from now on what was refused as changed\n"
     "  adopt [--how WAY] DIR...\n"
     "                  take in the files of another mirror\n"
+    "  check [--all] URL\n"
+    "                  hold any mirror against its upstream\n"
     "  export [--class CLASS] DIR\n"
     "                  write a bundle for a mirror without internet\n"
     "  import [--how WAY] DIR\n"

@@ -56,6 +56,7 @@ void warmer_complain(const char *what, const struct fault *f);
 /* One file each. */
 int command_accept(struct warmer *w, int argc, char **argv);
 int command_adopt(struct warmer *w, int argc, char **argv);
+int command_check(struct warmer *w, int argc, char **argv);
 int command_estimate(struct warmer *w, int argc, char **argv);
 int command_export(struct warmer *w, int argc, char **argv);
 int command_fold(struct warmer *w, int argc, char **argv);

@@ -1,0 +1,129 @@
+"""`pkgmirror-warm check URL`: a mirror of anybody's, held against its upstream."""
+
+import json
+
+import pytest
+
+from lib.lighttpd import Lighttpd
+from lib.process import Port
+from lib.signer import Signer
+from lib.zig import file_name
+
+STABLE = file_name("0.14.1")
+NIGHTLY = file_name("0.15.0-dev.621+a63f7875f")
+
+
+def check(mirror, url, *arguments, status=0):
+    """The rows by what they are about, and the summary."""
+    lines = [json.loads(line) for line in mirror.program("pkgmirror-warm", "check", "--json", *arguments, url, status=status).stdout.splitlines()]
+    return {line["check"]: line for line in lines[:-1]}, lines[-1]
+
+
+@pytest.fixture
+def checker(make_mirror, site):
+    """Only its configuration is of use: upstream, key, ca_file."""
+    return make_mirror(start=False)
+
+
+@pytest.fixture
+def other(make_upstream, site):
+    """Somebody's flat mirror over TLS, right in all it has."""
+    server = make_upstream()
+    for name in (STABLE, NIGHTLY):
+        for path in (name, name + ".minisig"):
+            server.add(f"/zig/{path}", site.body(path))
+    return server
+
+
+def url_of(server):
+    return f"{server.origin}/zig"
+
+
+def test_our_own_mirror_passes_cold_and_warm(make_mirror, site):
+    mirror = make_mirror(front=Lighttpd())
+    for arguments in ([], ["--all"]):
+        rows, summary = check(mirror, f"{mirror.url}/zig", *arguments)
+        assert summary["failed"] == 0 and {row["result"] for row in rows.values()} <= {"good", "warn"}
+        assert [what for what, row in rows.items() if row["result"] == "warn"] == ["TLS"]
+        assert {"HEAD", "Range", "IPv4", STABLE, STABLE + ".minisig", NIGHTLY, NIGHTLY + ".minisig"} <= set(rows)
+    assert {file_name("0.14.1", "src"), file_name("0.14.1", "x86_64-windows"), file_name("0.15.0-dev.621+a63f7875f", "bootstrap")} <= set(rows)
+    table = mirror.program("pkgmirror-warm", "check", f"{mirror.url}/zig/").stdout
+    assert f"good    {STABLE}" in table and "checks failed" in table
+
+
+def test_a_good_mirror_of_another_kind(checker, other):
+    rows, summary = check(checker, url_of(other))
+    assert summary["failed"] == 0, rows
+    assert {row["result"] for row in rows.values()} == {"good"}
+    assert {r.headers["user-agent"].split("/")[0] for r in other.seen()} == {"pkgmirror-warm"}
+    assert all(path.endswith("?source=pkgmirror-check") for path in other.paths())
+
+
+FAULTS = {
+    "another byte": ({"flip": 500}, STABLE, "FORGED", 3),
+    "cut": ({"cut": 1000}, STABLE, "FAILED", 1),
+    "redirect": ({"redirect": "https://127.0.0.1:1/x"}, STABLE, "FAILED", 1),
+    "absent": ({"status": 404}, STABLE, "FAILED", 1),
+    "gateway": ({"status": 504}, NIGHTLY, "FAILED", 1),
+    "compressed": ({"headers": {"Content-Encoding": "gzip"}}, STABLE, "FAILED", 1),
+    "no range": ({"ranges": False}, "Range", "warn", 0),
+    "text": ({"type": "text/plain"}, STABLE, "warn", 0),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_of_files_are_found(checker, other, fault):
+    how, what, result, status = FAULTS[fault]
+    other.change(f"/zig/{NIGHTLY if what == NIGHTLY else STABLE}", **how)
+    rows, _ = check(checker, url_of(other), status=status)
+    assert rows[what]["result"] == result, rows
+
+
+@pytest.mark.parametrize("forgery", ["another key", "another file", "cut", "page"])
+def test_faults_of_signatures_are_found(checker, other, site, signer, tmp_path, forgery):
+    body = {
+        "another key": lambda: Signer(tmp_path).sign(site.body(STABLE), STABLE),
+        "another file": lambda: signer.sign(site.body(STABLE), NIGHTLY),
+        "cut": lambda: site.body(STABLE + ".minisig")[:-20],
+        "page": lambda: b"<html>hello</html>",
+    }[forgery]()
+    other.change(f"/zig/{STABLE}.minisig", body=body)
+    rows, _ = check(checker, url_of(other), status=3)
+    assert rows[STABLE + ".minisig"]["result"] == "FORGED"
+    # Even where upstream has been made to agree, the key does not.
+    site.upstream.add(site.path(STABLE) + ".minisig", body)
+    rows, _ = check(checker, url_of(other), status=3)
+    assert rows[STABLE + ".minisig"]["result"] == "FORGED"
+
+
+def test_a_page_for_everything(checker, other):
+    """200 for junk: scripts take it for a file."""
+    for name in ("zig-nothing", "zig-x86_64-linux-99.99.99.tar.xz"):
+        other.add(f"/zig/{name}", b"<html>")
+    rows, summary = check(checker, url_of(other), status=1)
+    assert summary["failed"] == 2 and [w for w, r in rows.items() if r["result"] == "FAILED"] == ["a name that is no Zig file", "a version that is none"]
+
+
+def test_both_families(checker, make_mirror, site):
+    """localhost has both addresses here, lighttpd listens on one."""
+    mirror = make_mirror(front=Lighttpd())
+    rows, _ = check(mirror, f"http://localhost:{mirror.port}/zig", status=None)
+    assert rows["IPv4"]["result"] == "good" and rows["IPv4"]["detail"] == "127.0.0.1"
+    assert rows["IPv6"]["result"] in ("FAILED", "warn")
+
+
+def test_nobody_there_and_no_upstream(checker, site):
+    free = Port()
+    rows, summary = check(checker, f"http://127.0.0.1:{free.number}/zig", status=1)
+    assert rows[STABLE]["result"] == "FAILED" and "curl" in rows[STABLE]["detail"]
+    free.close()
+    site.upstream.stop()
+    rows, _ = check(checker, "http://127.0.0.1:9/zig", status=1)
+    assert rows["index.json of upstream"]["result"] == "FAILED"
+
+
+def test_bad_arguments(checker):
+    for wrong in ([], ["ftp://a/"], ["file:///etc/passwd"], ["-o/x"], ["http://a/{b}"], ["https://a", "https://b"]):
+        checker.program("pkgmirror-warm", "check", *wrong, status=2)
+    done = checker.program("pkgmirror-warm", "check", "http://127.0.0.1:9/", status=1, env={"PATH": "/nowhere"})
+    assert "cannot run curl" in done.stdout
