@@ -78,3 +78,13 @@ def test_program_is_hardened(installed, name):
     assert "GNU_RELRO" in headers
     assert re.search(r"GNU_STACK\s.*\sRW\s", headers), "the stack can be executed"
     assert "NOW" in output_of("readelf", "-dW", program)
+
+
+def test_inspect_and_its_queries_are_installed(installed):
+    names = sorted(path.name for path in (TOP / "sql/queries").glob("*.sql"))
+    assert sorted(path.name for path in (installed / "share/pkgmirror/queries").iterdir()) == names
+    program = installed / "bin/pkgmirror-inspect"
+    assert os.access(program, os.X_OK) and not re.search(r"@\w+@", program.read_text())
+    listed = subprocess.run(
+        [program], check=True, capture_output=True, text=True, env={**os.environ, "PKGMIRROR_QUERIES": str(installed / "share/pkgmirror/queries")})
+    assert len(listed.stdout.splitlines()) == len(names)
