@@ -108,7 +108,7 @@ def test_install_upgrade_another_server_uninstall(machine):
     assert f'base_url  = "https://{DOMAIN}"' in machine.run("cat", "/etc/pkgmirror.conf")
     assert "user_exists" in machine.shell("getent passwd pkgmirror >/dev/null && echo user_exists")
     assert machine.shell("stat -c '%U %a' /var/lib/pkgmirror").strip() == "pkgmirror 755"
-    assert machine.shell("stat -c '%U %a' /etc/pkgmirror/tls/current/key.pem").strip() == "root 600"
+    assert machine.shell("stat -c '%U %a' /etc/pkgmirror/tls/current/key.pem").strip() == "www-data 600"
 
     # Again: nothing is another.
     def state():

@@ -32,15 +32,15 @@ def program(name):
 
 
 class Front:
-    """`hits` is "static" or "offload", `mount` the path of base_url, `limited`: with the limit of requests that is shipped apart."""
+    """`host` is the mirror's name, `hits` is "static" or "offload", `mount` the path of base_url, `limited`: with the limit of requests that is shipped apart."""
 
     offload = "x-sendfile"
     http2 = True
     streams = True  # a client of a new file has its first byte before the last one is here
     streams_http2 = True
 
-    def __init__(self, hits="static", mount="", limited=False):
-        self.hits, self.mount, self.limited, self.authority = hits, mount, limited, None
+    def __init__(self, hits="static", mount="", limited=False, host=HOST):
+        self.host, self.hits, self.mount, self.limited, self.authority = host, hits, mount, limited, None
         self.reserved = [Port(), Port()]
         self.http, self.port = (p.number for p in self.reserved)
         self.mirror = self.server = self.responder = None
@@ -119,7 +119,7 @@ class Lighttpd(Front):
         uploads.chmod(0o777)
         name = "pkgmirror.conf" if self.hits == "static" else "pkgmirror-offload.conf"
         (enabled / "50-pkgmirror.conf").write_text(adapt((DEPLOY / "lighttpd" / name).read_text(), {
-            'pkgmirror_mount   = ""': f'pkgmirror_mount   = "{self.mount}"', "pkg.example.org": HOST, ":443": f":{self.port}",
+            'pkgmirror_mount   = ""': f'pkgmirror_mount   = "{self.mount}"', "pkg.example.org": self.host, ":443": f":{self.port}",
             '"/var/lib/pkgmirror"': f'"{self.mirror.state}"', "/run/pkgmirror/fcgi.sock": self.fastcgi,
             "/etc/pkgmirror/tls": self.tls_folder, "/var/lib/pkgmirror-acme": self.challenges,
         }))
@@ -145,7 +145,7 @@ class Nginx(Front):
     def write(self):
         name = "pkgmirror.conf" if self.hits == "static" else "pkgmirror-offload.conf"
         changes = {
-            "pkg.example.org": HOST, "listen 80;": f"listen {self.http};", "listen [::]:80;": f"listen [::]:{self.http};",
+            "pkg.example.org": self.host, "listen 80;": f"listen {self.http};", "listen [::]:80;": f"listen [::]:{self.http};",
             "listen 443 ": f"listen {self.port} ", "listen [::]:443 ": f"listen [::]:{self.port} ",
             "/etc/pkgmirror/tls": self.tls_folder, "/var/lib/pkgmirror-acme": self.challenges,
             "/var/lib/pkgmirror/public": self.mirror.state / "public", "/run/pkgmirror/fcgi.sock": self.fastcgi,
@@ -172,7 +172,7 @@ class Caddy(Front):
     def write(self):
         name = "pkgmirror.caddy" if self.hits == "static" else "pkgmirror-offload.caddy"
         changes = {
-            "pkg.example.org": HOST, "/var/lib/pkgmirror/public": self.mirror.state / "public",
+            "pkg.example.org": self.host, "/var/lib/pkgmirror/public": self.mirror.state / "public",
             "/run/pkgmirror/fcgi.sock": self.fastcgi,
         }
         if self.mount and self.hits == "static":
@@ -193,8 +193,8 @@ class Caddy(Front):
 
     def has_certificate(self):
         try:
-            with socket.create_connection((HOST, self.port), timeout=10) as connection, \
-                    self.tls().wrap_socket(connection, server_hostname=HOST):
+            with socket.create_connection((self.host, self.port), timeout=10) as connection, \
+                    self.tls().wrap_socket(connection, server_hostname=self.host):
                 return True
         except OSError:
             return False
@@ -241,12 +241,12 @@ class Apache(Front):
         includes += [f"Include {available}/{name}.conf" for name in names
                      if name not in ("ssl", "fcgid", "cgid", "evasive") and (available / f"{name}.conf").exists()]
         user = "User www-data\nGroup www-data" if os.geteuid() == 0 else ""
-        return APACHE_MAIN.format(host=HOST, folder=self.folder, logs=self.mirror.logs, user=user, http=self.http, https=self.port,
+        return APACHE_MAIN.format(host=self.host, folder=self.folder, logs=self.mirror.logs, user=user, http=self.http, https=self.port,
                                   modules="\n".join(includes))
 
     def site(self):
         changes = {
-            "PKGMIRROR_HOST    pkg.example.org": f"PKGMIRROR_HOST    {HOST}", "PKGMIRROR_MOUNT   /": f"PKGMIRROR_MOUNT   {self.mount}/",
+            "PKGMIRROR_HOST    pkg.example.org": f"PKGMIRROR_HOST    {self.host}", "PKGMIRROR_MOUNT   /": f"PKGMIRROR_MOUNT   {self.mount}/",
             "PKGMIRROR_STATE   /var/lib/pkgmirror\n": f"PKGMIRROR_STATE   {self.mirror.state}\n",
             "/etc/pkgmirror/tls": self.tls_folder, "PKGMIRROR_ACME    /var/lib/pkgmirror-acme": f"PKGMIRROR_ACME    {self.challenges}",
             "PKGMIRROR_HTTP    80": f"PKGMIRROR_HTTP    {self.http}", "PKGMIRROR_HTTPS   443": f"PKGMIRROR_HTTPS   {self.port}",
@@ -324,7 +324,7 @@ class Htaccess(Apache):
         cgid = f"ScriptSock {self.folder}/cgisock\n" if "cgid" in self.modules else ""
         return cgid + f"""
 <VirtualHost *:{self.port}>
-    ServerName {HOST}
+    ServerName {self.host}
     SSLEngine on
     SSLCertificateFile {self.tls_folder}/fullchain.pem
     SSLCertificateKeyFile {self.tls_folder}/key.pem

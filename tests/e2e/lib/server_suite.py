@@ -62,7 +62,7 @@ class Served:
         self.site.release("0.14.1", [f"{check}-linux" for check in CHECKS] + ["warm-windows"], size=SIZE)
         self.site.release(NIGHTLY, ["x86_64-linux"], size=SIZE)
         self.upstream.add(f"/demo/{COMMIT}", archive(), type="application/x-gzip")
-        self.base = f"https://{HOST}:{front.port}{front.mount}"
+        self.base = f"https://{front.host}:{front.port}{front.mount}"
         self.mirror = Mirror(
             authority, front=front, base_url=self.base, fetch_linger="60s", **keys,
             toolchains={"upstream": self.upstream.origin, "public_key": signer.key},
@@ -89,13 +89,13 @@ class Served:
         """`path` is below the mount point; as it is, when it is bytes."""
         target = path if isinstance(path, bytes) else self.front.mount + path
         host = more.pop("host", HOST)
-        headers = {"Host": f"{HOST}:{self.front.port}", **(headers or {})}
+        headers = {"Host": f"{self.front.host}:{self.front.port}", **(headers or {})}
         return client.request(self.front.port, target, method, headers, host=host, tls=self.context, **more)
 
     def send(self, path):
         """Sends a request and does not wait for its answer: client.Answer(it, "GET") does."""
-        connection = self.context.wrap_socket(socket.create_connection((HOST, self.front.port), timeout=60), server_hostname=HOST)
-        connection.sendall(f"GET {self.front.mount}{path} HTTP/1.1\r\nHost: {HOST}:{self.front.port}\r\nConnection: close\r\n\r\n".encode())
+        connection = self.context.wrap_socket(socket.create_connection((HOST, self.front.port), timeout=60), server_hostname=self.front.host)
+        connection.sendall(f"GET {self.front.mount}{path} HTTP/1.1\r\nHost: {self.front.host}:{self.front.port}\r\nConnection: close\r\n\r\n".encode())
         return connection
 
     def get(self, path, headers=None, method="GET", **more):

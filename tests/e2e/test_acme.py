@@ -1,0 +1,347 @@
+"""Certificates end to end on the loopback: pkgmirror-acme, Debian's pebble as the authority, and the web servers with the shipped
+configurations. acme.sh is in no package registry: tests/tools/acme-client stands in its place, which takes only the words that acme.sh documents,
+and each call of the wrapper is compared word by word."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+
+import pytest
+
+from lib import client
+from lib.fronts import Apache, Lighttpd, Nginx, adapt
+from lib.process import TOP, Port, Process, accepts, run
+from lib.server_suite import Served, assert_file, named
+from lib.waiting import wait_until
+
+NAME = "mirror.test"
+ACME = TOP / "deploy/acme/pkgmirror-acme"
+STAND_IN = TOP / "tests/tools/acme-client"
+# What Debian's units do at a reload; the rest of systemctl is not called.
+SYSTEMCTL = """#!/bin/sh
+echo "$*" >>{folder}/systemctl
+[ ! -e {folder}/refuse ] || exit 1
+kill -{signal} $(cat {folder}/server.pid)
+"""
+
+
+class Authority:
+    """Pebble and its name server: each name is 127.0.0.1."""
+
+    def __init__(self, folder, authority, http_port):
+        self.ports = [Port() for _ in range(4)]
+        directory, management, dns, manage_dns = (port.number for port in self.ports)
+        pem = authority.certificate()
+        self.bundle = authority.ca
+        (folder / "pebble.json").write_text(json.dumps({"pebble": {
+            "listenAddress": f"127.0.0.1:{directory}", "managementListenAddress": f"127.0.0.1:{management}", "certificate": str(pem),
+            "privateKey": str(pem), "httpPort": http_port, "tlsPort": 1, "ocspResponderURL": "", "externalAccountBindingRequired": False}}))
+        self.names = Process("challtestsrv", ["pebble-challtestsrv", "-dns01", f"127.0.0.1:{dns}", "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "",
+                                              "-http01", "", "-https01", "", "-tlsalpn01", "", "-management", f"127.0.0.1:{manage_dns}"], folder / "names.log")
+        self.pebble = Process("pebble", ["pebble", "-config", folder / "pebble.json", "-dnsserver", f"127.0.0.1:{dns}", "-strict"], folder / "pebble.log",
+                              env={"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"})
+        self.names.start(live=lambda: accepts(manage_dns))
+        self.pebble.start(live=lambda: accepts(directory))
+        self.url = f"https://127.0.0.1:{directory}/dir"
+        self.root = folder / "root.pem"
+        run(["curl", "-sSf", "--cacert", self.bundle, "-o", self.root, f"https://127.0.0.1:{management}/roots/0"])
+
+    def close(self):
+        self.pebble.stop()
+        self.names.stop()
+        for port in self.ports:
+            port.close()
+
+
+class Wrapper:
+    """pkgmirror-acme with places of its own, a systemctl of the test and the stand-in."""
+
+    def __init__(self, folder):
+        self.folder, self.etc = folder, folder / "etc"
+        self.home = folder / "home"
+        (folder / "bin").mkdir()
+        self.home.mkdir()
+        self.env = {"PKGMIRROR_ACME_ETC": str(self.etc), "PKGMIRROR_STATE": str(folder / "state"), "ACME_SH": str(STAND_IN), "ACME_HOME": str(self.home),
+                    "PATH": f"{folder}/bin:/usr/sbin:{os.environ['PATH']}"}
+
+    def systemctl(self, number, pid):
+        (self.folder / "server.pid").write_text(str(pid))
+        (self.folder / "bin/systemctl").write_text(SYSTEMCTL.format(folder=self.folder, signal=number))
+        (self.folder / "bin/systemctl").chmod(0o755)
+
+    def __call__(self, *words, status=0, env=None):
+        return run([ACME, *words], status=status, env={**self.env, **(env or {})})
+
+    def calls(self):
+        place = self.home / "calls"
+        return [json.loads(line) for line in place.read_text().splitlines()] if place.exists() else []
+
+    @property
+    def tls(self):
+        return self.etc / "tls"
+
+    def serial(self):
+        return run(["openssl", "x509", "-in", self.tls / "fullchain.pem", "-noout", "-serial"]).stdout
+
+    def install_line(self):
+        return f"PKGMIRROR_ACME_ETC={self.etc} PKGMIRROR_STATE={self.env['PKGMIRROR_STATE']} {ACME} install-pair"
+
+
+class WithWrapper:
+    """A front whose key and certificate come from pkgmirror-acme: first the one that stands in."""
+
+    kind = "none"
+
+    def certificate(self):
+        self.wrapper = Wrapper(self.folder)
+        self.wrapper("placeholder", "--domain", NAME, "--server", self.kind)
+        self.tls_folder = self.wrapper.tls
+
+    def tls(self):
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+class AcmeLighttpd(WithWrapper, Lighttpd):
+    kind, number = "lighttpd", signal.SIGUSR1
+
+    def write(self):
+        """With what docs/operations.md says of downloads over a reload."""
+        command = super().write()
+        main = self.folder / "lighttpd.conf"
+        main.write_text(adapt(main.read_text(), {'"server.graceful-shutdown-timeout" => 5': '"server.graceful-shutdown-timeout" => 3600'}))
+        return command
+
+
+class AcmeNginx(WithWrapper, Nginx):
+    kind, number = "nginx", signal.SIGHUP
+
+    def write(self):
+        """The load comes from one address: the limit of requests would answer it."""
+        command = super().write()
+        site = self.folder / "site.conf"
+        site.write_text(adapt(site.read_text(), {"rate=50r/s": "rate=5000r/s", "burst=200": "burst=5000"}))
+        return command
+
+
+class AcmeApache(WithWrapper, Apache):
+    kind, number = "apache", signal.SIGUSR1
+
+
+class Load:
+    """Clients that ask without a pause, each time on a new connection, and note what was not a whole file."""
+
+    def __init__(self, served, path, body, count=3):
+        self.served, self.path, self.body = served, path, body
+        self.stopping, self.failed, self.good = threading.Event(), [], 0
+        self.threads = [threading.Thread(target=self.ask, daemon=True) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def ask(self):
+        while not self.stopping.is_set():
+            try:
+                answer = self.served.get(self.path, host="127.0.0.1")
+                if (answer.status, answer.body) == (200, self.body):
+                    self.good += 1
+                else:
+                    self.failed.append(repr(answer))
+            except Exception as error:  # whatever it was, a client was not served
+                self.failed.append(repr(error))
+
+    def wait_more(self, count):
+        wanted = self.good + count
+        wait_until(lambda: self.good >= wanted or self.failed, f"{count} more answers")
+
+    def end(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(60)
+
+
+def seen_serial(served):
+    """The serial of the certificate that clients are shown."""
+    with socket.create_connection(("127.0.0.1", served.front.port), timeout=30) as connection, \
+            served.context.wrap_socket(connection, server_hostname=NAME) as tls:
+        pem = ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True))
+    done = subprocess.run(["openssl", "x509", "-noout", "-serial"], input=pem, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@pytest.mark.parametrize("kind", [AcmeLighttpd, AcmeNginx, AcmeApache])
+def test_issue_renew_and_refusal(kind, authority, signer, tmp_path):
+    front = kind(host=NAME)
+    served = Served(front, authority, signer)
+    pebble = Authority(tmp_path, authority, front.http)
+    wrapper = front.wrapper
+    try:
+        wrapper.systemctl(int(front.number), front.server.child.pid)
+        path, body = f"/zig/{named('cold')}", served.site.body(named("cold"))
+        assert_file(served.get(path, host="127.0.0.1"), body)
+        said = wrapper("check", status=1).stderr
+        assert "placeholder" in said
+
+        # Issue and install: https answers with a certificate that the authority's root vouches for.
+        issue = ["issue", "--domain", NAME, "--server", front.kind, "--webroot", front.challenges, "--ca", pebble.url, "--ca-bundle", pebble.bundle,
+                 "--email", "admin@mirror.test"]
+        wrapper(*issue)
+        wait_until(lambda: seen_serial(served) == wrapper.serial(), "the new certificate on the wire")
+        trusting = ssl.create_default_context(cafile=pebble.root)
+        with socket.create_connection(("127.0.0.1", front.port)) as connection, trusting.wrap_socket(connection, server_hostname=NAME) as tls:
+            assert tls.version() == "TLSv1.3"
+        assert wrapper.calls() == [
+            ["--issue", "-d", NAME, "-w", str(front.challenges), "--server", pebble.url, "--keylength", "ec-256", "--email", "admin@mirror.test",
+             "--ca-bundle", str(pebble.bundle)],
+            ["--install-cert", "-d", NAME, "--ecc", "--key-file", str(wrapper.tls / "incoming/key.pem"),
+             "--fullchain-file", str(wrapper.tls / "incoming/fullchain.pem"), "--reloadcmd", wrapper.install_line()],
+        ]
+        assert list((front.challenges / ".well-known/acme-challenge").iterdir()) == []
+        assert (wrapper.folder / "systemctl").read_text() == f"reload {'apache2' if front.kind == 'apache' else front.kind}\n"
+
+        # Keys are for nobody else.
+        for key in wrapper.tls.rglob("key.pem"):
+            assert key.stat().st_mode & 0o777 == 0o600
+        assert wrapper("check").returncode == 0
+        health = json.loads(served.get("/-/health", host="127.0.0.1").body)
+        assert health["certificate_days"] > 20 and health["status"] == "ok"
+
+        # Not due: nothing changes, and the exit status says so.
+        before = wrapper.serial()
+        wrapper(*issue, status=2)
+        wrapper("renew", status=2)
+        assert wrapper.calls()[-1] == ["--renew", "-d", NAME, "--ecc"] and wrapper.serial() == before
+
+        # Renewed under load: no request fails, and a download that has begun goes on to its end.
+        gate = served.upstream.hold(served.site.path(named("slow")), at=200_000)
+        with served.send(f"/zig/{named('slow')}") as slow:
+            answer = client.Answer(slow, "GET")
+            answer.read(1000)
+            load = Load(served, path, body)
+            load.wait_more(10)
+            wrapper("renew", "--force")
+            assert wrapper.calls()[-1] == ["--renew", "-d", NAME, "--ecc", "--force"]
+            wait_until(lambda: seen_serial(served) == wrapper.serial(), "the renewed certificate on the wire")
+            load.wait_more(20)
+            load.end()
+            gate.release()
+            assert_file(answer.rest(), served.site.body(named("slow")))
+        assert load.failed == [] and wrapper.serial() != before
+        assert not (wrapper.tls / "placeholder").exists()
+
+        # The server refuses: the pair from before stays, and the exit status says so.
+        before = wrapper.serial()
+        (wrapper.folder / "refuse").touch()
+        assert "the old one stays" in wrapper("renew", "--force", status=1).stderr
+        assert wrapper.serial() == before == seen_serial(served)
+    finally:
+        pebble.close()
+        served.close()
+
+
+# ---- the wrapper alone ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def wrapper(tmp_path):
+    (tmp_path / "webroot").mkdir()
+    return Wrapper(tmp_path)
+
+
+def pair(wrapper, days, name=NAME):
+    """A certificate with so many days left, where the web server reads it."""
+    wrapper("placeholder", "--domain", name)
+    place = wrapper.tls / "pair.test"
+    place.mkdir()
+    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", days, "-subj", f"/CN={name}",
+         "-keyout", place / "key.pem", "-out", place / "fullchain.pem"])
+    (wrapper.tls / "current").unlink()
+    (wrapper.tls / "current").symlink_to("pair.test")
+
+
+def test_staging_is_the_authoritys_own(wrapper):
+    wrapper("issue", "--domain", NAME, "--server", "none", "--webroot", wrapper.folder / "webroot", "--staging", status=1)
+    assert wrapper.calls() == [["--issue", "-d", NAME, "-w", str(wrapper.folder / "webroot"), "--server", "letsencrypt_test", "--keylength", "ec-256"]]
+    wrapper("issue", "--domain", NAME, "--domain", f"www.{NAME}", "--server", "none", "--webroot", wrapper.folder / "webroot", status=1)
+    assert wrapper.calls()[1][:5] == ["--issue", "-d", NAME, "-d", f"www.{NAME}"] and wrapper.calls()[1][8] == "letsencrypt"
+    assert not (wrapper.tls / "fullchain.pem").exists()
+
+
+def test_without_acme_sh_one_line_says_how_to_get_it(wrapper):
+    said = wrapper("issue", "--domain", NAME, "--server", "none", "--webroot", wrapper.folder / "webroot", status=1,
+                   env={"ACME_SH": "", "HOME": str(wrapper.folder)}).stderr
+    assert said.count("\n") == 1 and "acmesh-official/acme.sh" in said
+
+
+def test_acme_sh_is_found_in_its_usual_home(wrapper):
+    home = wrapper.folder / ".acme.sh"
+    home.mkdir()
+    shutil.copy(STAND_IN, home / "acme.sh")
+    wrapper("issue", "--domain", NAME, "--server", "none", "--webroot", wrapper.folder / "webroot", status=1,
+            env={"ACME_SH": "", "HOME": str(wrapper.folder)})
+    assert len(wrapper.calls()) == 1
+
+
+@pytest.mark.parametrize("days, good", [(19, False), (10, False), (60, True)])
+def test_check_warns_below_twenty_days(wrapper, make_mirror, days, good):
+    mirror = make_mirror()
+    pair(wrapper, days)
+    env = {"PKGMIRROR_STATE": str(mirror.state)}
+    assert json.loads(mirror.get("/-/health").body)["certificate_days"] is None
+    done = wrapper("check", status=0 if good else 1, env=env)
+    assert f"in {days - 1} days" in done.stdout or f"in {days} days" in done.stdout
+    health = json.loads(mirror.get("/-/health").body)
+    assert health["certificate_days"] in (days, days - 1)
+    assert health["status"] == ("ok" if good else "warn")
+    assert mirror.get("/-/health").status == 200
+    wrapper("check", "--days", "5", env=env)
+
+
+def test_a_note_that_is_none_is_no_certificate(make_mirror):
+    mirror = make_mirror()
+    assert mirror.get("/-/health").status == 200
+    for text in ("", "soon\n", "12x\n", "-5\n", "9" * 40 + "\n"):
+        (mirror.state / "run/certificate").write_text(text)
+        assert json.loads(mirror.get("/-/health").body)["certificate_days"] is None, text
+
+
+@pytest.mark.parametrize("words, said", [
+    ([], "usage:"),
+    (["renew"], "no certificate was issued yet"),
+    (["renew", "--now"], "unknown option"),
+    (["check"], "there is no certificate"),
+    (["check", "--days", "x"], "needs a number"),
+    (["issue", "--server", "nginx"], "--domain is missing"),
+    (["issue", "--domain", "a b.example", "--server", "nginx"], "not a host name"),
+    (["issue", "--domain", "-x.example", "--server", "nginx"], "not a host name"),
+    (["issue", "--domain", NAME, "--server", "caddy"], "keeps its own certificate"),
+    (["issue", "--domain", NAME, "--server", "iis"], "must be lighttpd, nginx or apache"),
+    (["issue", "--domain"], "needs a value"),
+    (["issue", "--domain", NAME, "--server", "none", "--webroot", "/nowhere"], "no such folder"),
+    (["install-pair"], "no certificate was issued yet"),
+])
+def test_mistakes_are_told_in_a_line(wrapper, words, said):
+    done = wrapper(*words, status=None)
+    assert done.returncode in (1, 64) and said in done.stderr
+    assert said == "usage:" or done.stderr.count("\n") == 1
+    assert not wrapper.etc.exists()
+
+
+def test_a_key_that_does_not_belong_to_the_certificate_is_refused(wrapper):
+    pair(wrapper, 60)
+    (wrapper.etc / "acme.conf").write_text(f"domain={NAME}\nserver=none\nreload=\n")
+    incoming = wrapper.tls / "incoming"
+    incoming.mkdir()
+    shutil.copy(wrapper.tls / "fullchain.pem", incoming)
+    run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", incoming / "key.pem"])
+    before = os.readlink(wrapper.tls / "current")
+    assert "do not belong together" in wrapper("install-pair", status=1).stderr
+    assert os.readlink(wrapper.tls / "current") == before
+    assert pathlib.Path(wrapper.tls / "key.pem").exists()
