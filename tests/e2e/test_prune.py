@@ -8,6 +8,7 @@ import time
 import pytest
 
 from lib.lighttpd import Lighttpd
+from lib.waiting import wait_until
 from lib.zig import file_name
 
 DAY = 24 * 3600
@@ -27,7 +28,9 @@ def mirror(make_mirror, site):
         mirror.wait_published(path)
         mirror.wait_published(path + ".minisig")
         age(mirror, path, 100)
-    (mirror.state / "run/hits.log").unlink(missing_ok=True)
+    journal = mirror.state / "run/hits.log"
+    wait_until(lambda: journal.exists() and journal.read_text().count("\n") == 4, "the lines of the four misses")
+    journal.unlink()
     return mirror
 
 
