@@ -79,6 +79,17 @@ void job_turn_unpack(struct job *j)
 		return;
 	unpack_stop(j->unpack);
 	j->unpack = NULL;
+	/* Whoever was killed has said nothing of the archive: once more, then a later job finds the part. */
+	if (r.fault.class == FAULT_SYSTEM && j->unpack_killed++ == 0) {
+		log_fault(&r.fault, "unpack", "path", j->route.path, NULL);
+		job_judge_content(j);
+		return;
+	}
+	if (r.fault.class == FAULT_SYSTEM) {
+		j->failure = r.fault;
+		job_fail(j);
+		return;
+	}
 	if (r.fault.class != FAULT_NONE) {
 		j->verdict.verdict = "bad";
 		job_refuse(j, &r.fault);

@@ -141,6 +141,9 @@ static void blame(int status, struct fault *f)
 	int signal_number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	if (signal_number == SIGXCPU || signal_number == SIGALRM)
 		fault_set(f, FAULT_INTEGRITY, "archive: takes too long to unpack");
+	else if (signal_number == SIGKILL)
+		/* The kernel when memory is short, or a person: no limit of ours does. */
+		fault_set(f, FAULT_SYSTEM, "archive: the process that unpacked it was killed");
 	else
 		fault_set(f, FAULT_INTEGRITY, "archive: the process that unpacked it died (%s %d)",
 		    signal_number != 0 ? "signal" : "status", signal_number != 0 ? signal_number : status);

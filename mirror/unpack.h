@@ -12,7 +12,8 @@
 struct unpack;
 
 struct unpack_result {
-	struct fault fault; /* FAULT_NONE: it is whole. FAULT_INTEGRITY: it is not, or asks for more than the limits */
+	struct fault fault; /* FAULT_NONE: it is whole. FAULT_INTEGRITY: it is not, or asks for more than the limits.
+	                       FAULT_SYSTEM: somebody else killed the child, which tells nothing of the archive */
 	struct zighash zig; /* of a package that is whole; else "" */
 };
 

@@ -124,7 +124,7 @@ static struct unpack *start_long(void)
 
 static void child_that_dies_is_blamed_on_the_archive(void **state)
 {
-	static const int SIGNALS[] = {SIGKILL, SIGXCPU, SIGALRM};
+	static const int SIGNALS[] = {SIGSEGV, SIGXCPU, SIGALRM};
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		struct unpack_result r;
@@ -136,6 +136,18 @@ static void child_that_dies_is_blamed_on_the_archive(void **state)
 		if (strstr(r.fault.text, i == 0 ? "died" : "too long") == NULL)
 			fail_msg("%s", r.fault.text);
 	}
+}
+
+static void child_that_is_killed_says_nothing_of_the_archive(void **state)
+{
+	struct unpack_result r;
+	struct unpack *u = start_long();
+	(void)state;
+	assert_false(unpack_done(u, &r));
+	assert_int_equal(kill(child_of(getpid()), SIGKILL), 0);
+	finish(u, &r);
+	assert_int_equal(r.fault.class, FAULT_SYSTEM);
+	assert_non_null(strstr(r.fault.text, "was killed"));
 }
 
 static void child_that_is_not_wanted_is_ended(void **state)
@@ -152,6 +164,7 @@ int main(void)
 	    cmocka_unit_test(whole_archives_are_good),
 	    cmocka_unit_test(cut_archives_are_not),
 	    cmocka_unit_test(child_that_dies_is_blamed_on_the_archive),
+	    cmocka_unit_test(child_that_is_killed_says_nothing_of_the_archive),
 	    cmocka_unit_test(child_that_is_not_wanted_is_ended),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
