@@ -60,6 +60,27 @@ void buffer_text(struct buffer *b, const char *text)
 	buffer_add(b, text, strlen(text));
 }
 
+static void add_digits(struct buffer *b, uint64_t n, unsigned base, bool negative)
+{
+	char digits[24], *p = digits + sizeof digits;
+	do
+		*--p = "0123456789abcdef"[n % base];
+	while ((n /= base) > 0);
+	if (negative)
+		*--p = '-';
+	buffer_add(b, p, (size_t)(digits + sizeof digits - p));
+}
+
+void buffer_int(struct buffer *b, int64_t n)
+{
+	add_digits(b, n < 0 ? 0 - (uint64_t)n : (uint64_t)n, 10, n < 0);
+}
+
+void buffer_hex(struct buffer *b, uint64_t n)
+{
+	add_digits(b, n, 16, false);
+}
+
 void buffer_format(struct buffer *b, const char *format, ...)
 {
 	char text[FORMAT_CAP];

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buffer {
 	char *data; /* len bytes, then a NUL once anything was added */
@@ -29,6 +30,10 @@ void buffer_add(struct buffer *b, const char *data, size_t len);
 
 /* Adds a NUL-terminated text. */
 void buffer_text(struct buffer *b, const char *text);
+
+/* Adds a number: decimal, or hexadecimal with small letters. Much less work than buffer_format. */
+void buffer_int(struct buffer *b, int64_t n);
+void buffer_hex(struct buffer *b, uint64_t n);
 
 /* Adds formatted text; at most 1 KiB a call. */
 void buffer_format(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));

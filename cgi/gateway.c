@@ -9,19 +9,29 @@
 #include <errno.h>
 #include <fcgiapp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
-enum { CGI_BUFFER_CAP = 8192, PIECE_MAX = 1 << 20, FCGI_HEADER_LEN = 8 };
+enum {
+	CGI_BUFFER_CAP = 8192,
+	PIECE_MAX = 1 << 20,
+	FCGI_HEADER_LEN = 8,
+	PARAMS_LIMIT_SEC = 10, /* a web server that connects sends its request at once */
+	SEND_LIMIT_SEC = 120,  /* a client that takes nothing for so long is given up */
+	UNLIMITED_BYTES = 2048 /* what the buffer of a fresh socket takes anyway */
+};
 
 struct exchange {
 	enum gateway_mode mode;
 	FCGX_Request fastcgi;
 	char *pending; /* CGI: pending_len bytes not yet written */
 	size_t pending_len;
-	bool open; /* neither ended nor aborted */
+	size_t sent; /* FastCGI: bytes of the answer, while they need no time limit */
+	bool open;   /* neither ended nor aborted */
 	bool gone;
 	bool aborted;
 	int status;
@@ -76,8 +86,12 @@ void exchange_free(struct exchange *x)
 
 bool exchange_begin(struct exchange *x, int fd)
 {
+	const struct timeval limit = {.tv_sec = PARAMS_LIMIT_SEC};
+	/* The web server may not hold a thread for ever. */
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	x->gone = x->aborted = false;
 	x->status = 0;
+	x->sent = 0;
 	x->fastcgi.ipcFd = fd;
 	x->fastcgi.keepConnection = 1; /* else it would close ipcFd as the last request's */
 	x->open = FCGX_Accept_r(&x->fastcgi) == 0;
@@ -89,11 +103,21 @@ bool exchange_is_cgi(const struct exchange *x)
 	return x->mode == GATEWAY_CGI;
 }
 
+/* FCGX_GetParam compares each of some thirty parameters as a whole, a dozen times a request. */
+static const char *find_param(char *const *envp, const char *name)
+{
+	const size_t len = strlen(name);
+	for (; *envp != NULL; envp++)
+		if ((*envp)[0] == name[0] && strncmp(*envp, name, len) == 0 && (*envp)[len] == '=')
+			return *envp + len + 1;
+	return NULL;
+}
+
 const char *exchange_param(const struct exchange *x, const char *name)
 {
 	if (x->mode == GATEWAY_CGI)
 		return getenv(name);
-	return x->open ? FCGX_GetParam(name, x->fastcgi.envp) : NULL;
+	return x->open ? find_param(x->fastcgi.envp, name) : NULL;
 }
 
 static bool write_all(struct exchange *x, const char *data, size_t len)
@@ -130,6 +154,17 @@ static bool cgi_send(struct exchange *x, const char *data, size_t len)
 	return true;
 }
 
+/* Nor may a client. An answer that is a head alone never waits, and is spared the system call. */
+static void limit_sending(struct exchange *x, size_t len)
+{
+	const struct timeval limit = {.tv_sec = SEND_LIMIT_SEC};
+	if (x->sent > UNLIMITED_BYTES)
+		return;
+	x->sent += len < UNLIMITED_BYTES ? len : UNLIMITED_BYTES + 1;
+	if (x->sent > UNLIMITED_BYTES)
+		setsockopt(x->fastcgi.ipcFd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
 bool exchange_send(struct exchange *x, const void *data, size_t len)
 {
 	const char *next = data;
@@ -137,6 +172,7 @@ bool exchange_send(struct exchange *x, const void *data, size_t len)
 		return false;
 	if (x->mode == GATEWAY_CGI)
 		return cgi_send(x, next, len);
+	limit_sending(x, len);
 	while (len > 0) {
 		int piece = len < PIECE_MAX ? (int)len : PIECE_MAX;
 		if (FCGX_PutStr(next, piece, x->fastcgi.out) != piece) {
@@ -192,6 +228,32 @@ static void close_stdout(void)
 	close(STDOUT_FILENO);
 }
 
+static bool has_content(const struct exchange *x)
+{
+	const char *length = exchange_param(x, "CONTENT_LENGTH");
+	return length != NULL && strtoull(length, NULL, 10) != 0;
+}
+
+/* True when all of the request was read: to close before that would break the connection, and the answer with it. Waits
+ * for the end of a request that has no content, which most web servers send along with its parameters. */
+static bool is_all_read(const struct exchange *x)
+{
+	return !has_content(x) && FCGX_GetChar(x->fastcgi.in) == EOF && FCGX_GetError(x->fastcgi.in) == 0;
+}
+
+/* libfcgi closes a connection by shutdown(2), and waits until the web server has closed its end, lest something that it
+ * still sends breaks the answer. That is a hand-over between two processes for each hit. Where nothing is left to be
+ * sent the connection is closed here, at once. */
+static void end_fastcgi(struct exchange *x)
+{
+	/* Not the server's wish: a connection that it keeps would hold this thread until it lets go. */
+	x->fastcgi.keepConnection = is_all_read(x);
+	FCGX_Finish_r(&x->fastcgi);
+	if (x->fastcgi.ipcFd >= 0)
+		close(x->fastcgi.ipcFd);
+	x->fastcgi.ipcFd = -1;
+}
+
 void exchange_end(struct exchange *x)
 {
 	if (!x->open)
@@ -201,9 +263,7 @@ void exchange_end(struct exchange *x)
 			cgi_flush(x);
 		close_stdout();
 	} else {
-		/* A connection that the web server keeps would hold this thread until it lets go. */
-		x->fastcgi.keepConnection = 0;
-		FCGX_Finish_r(&x->fastcgi);
+		end_fastcgi(x);
 	}
 	x->open = false;
 }

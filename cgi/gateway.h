@@ -30,7 +30,7 @@ struct exchange *exchange_new(enum gateway_mode mode) __attribute__((warn_unused
 void exchange_free(struct exchange *x);
 
 /* FastCGI: takes over the accepted connection fd, which is closed in any case, and reads the request's parameters.
- * False when the peer sent none. Blocks as long as the socket's receive timeout. CGI: needs no call. */
+ * False when the peer sent none in ten seconds, for which it blocks. CGI: needs no call. */
 bool exchange_begin(struct exchange *x, int fd) __attribute__((warn_unused_result));
 
 /* True in CGI mode: one request, one process. */
@@ -39,7 +39,8 @@ bool exchange_is_cgi(const struct exchange *x);
 /* A parameter of the request; NULL when it has none. Borrowed: dead after the end. */
 const char *exchange_param(const struct exchange *x, const char *name);
 
-/* Sends len bytes of the answer, buffered. False when the client is gone. Blocks at the client's pace. */
+/* Sends len bytes of the answer, buffered. False when the client is gone, or took nothing for two minutes. Blocks at
+ * the client's pace. */
 bool exchange_send(struct exchange *x, const void *data, size_t len);
 
 /* Sends what is buffered now. False when the client is gone. */

@@ -1,8 +1,9 @@
 /* journal: see journal.h. */
 #include "journal.h"
 
+#include "cgi/buffer.h"
+
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -55,15 +56,25 @@ void journal_hit(const struct site *site, const char *path, const char *source, 
 {
 	struct journal *j = site->journal;
 	char line[LINE_CAP];
-	int n = snprintf(line, sizeof line, "%lld\t%s\t%s\t%d\t%lld\n", (long long)time(NULL), path, source, status,
-	    (long long)bytes);
+	struct buffer b;
 	counters_add(&site->counters->bytes, (uint64_t)bytes);
-	if (n <= 0 || (size_t)n >= sizeof line)
+	buffer_over(&b, line, sizeof line);
+	buffer_int(&b, time(NULL));
+	buffer_add(&b, "\t", 1);
+	buffer_text(&b, path);
+	buffer_add(&b, "\t", 1);
+	buffer_text(&b, source);
+	buffer_add(&b, "\t", 1);
+	buffer_int(&b, status);
+	buffer_add(&b, "\t", 1);
+	buffer_int(&b, bytes);
+	buffer_add(&b, "\n", 1);
+	if (b.failed)
 		return;
 	pthread_mutex_lock(&j->lock);
-	if (j->len + (size_t)n > sizeof j->lines)
+	if (j->len + b.len > sizeof j->lines)
 		write_out(j);
-	memcpy(j->lines + j->len, line, (size_t)n);
-	j->len += (size_t)n;
+	memcpy(j->lines + j->len, b.data, b.len);
+	j->len += b.len;
 	pthread_mutex_unlock(&j->lock);
 }

@@ -5,33 +5,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-enum {
-	BACKLOG = 1024,
-	PARAMS_LIMIT_SEC = 10, /* a web server that connects sends its request at once */
-	SEND_LIMIT_SEC = 120,  /* a client that takes nothing for so long is given up */
-	SHORTAGE_PAUSE_MS = 100
-};
+enum { BACKLOG = 1024, SHORTAGE_PAUSE_MS = 100 };
 
 struct listener {
 	int inherited; /* -1: none */
 	int own;       /* -1: none */
 	int stop[2];   /* a pipe; readable for ever once stopped */
 	atomic_bool stopped;
-	pthread_mutex_t turn;
-	bool short_of_fds; /* logged; under turn */
+	atomic_bool short_of_fds; /* logged */
 	char path[sizeof((struct sockaddr_un *)0)->sun_path];
 };
 
@@ -84,7 +77,6 @@ struct listener *listener_open(bool inherited, const char *path, struct fault *f
 		return NULL;
 	}
 	l->inherited = l->own = l->stop[0] = l->stop[1] = -1;
-	pthread_mutex_init(&l->turn, NULL);
 	if (pipe2(l->stop, O_CLOEXEC | O_NONBLOCK) != 0) {
 		fault_errno(f, FAULT_SYSTEM, errno, "cannot listen");
 		goto failed;
@@ -115,7 +107,6 @@ void listener_close(struct listener *l)
 	for (int i = 0; i < 2; i++)
 		if (l->stop[i] >= 0)
 			close(l->stop[i]);
-	pthread_mutex_destroy(&l->turn);
 	free(l);
 }
 
@@ -128,63 +119,65 @@ void listener_stop(struct listener *l)
 	errno = error;
 }
 
-/* Neither the web server nor a client may hold a thread for ever. */
-static void set_limits(int fd)
+static bool watch(int seat, int fd, uint32_t events)
 {
-	const struct timeval receive = {.tv_sec = PARAMS_LIMIT_SEC}, send = {.tv_sec = SEND_LIMIT_SEC};
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &receive, sizeof receive);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send, sizeof send);
+	struct epoll_event e = {.events = events, .data.fd = fd};
+	return fd < 0 || epoll_ctl(seat, EPOLL_CTL_ADD, fd, &e) == 0;
 }
 
-/* accept(2) failed: nothing there (another process of ours was faster), a peer that left, or no descriptors: then the
- * connection stays in the backlog, and poll would return at once. */
+int listener_seat(const struct listener *l, struct fault *f)
+{
+	int seat = epoll_create1(EPOLL_CLOEXEC);
+	if (seat >= 0 && watch(seat, l->stop[0], EPOLLIN) && watch(seat, l->inherited, EPOLLIN | EPOLLEXCLUSIVE) &&
+	    watch(seat, l->own, EPOLLIN | EPOLLEXCLUSIVE))
+		return seat;
+	fault_errno(f, FAULT_SYSTEM, errno, "cannot wait for connections");
+	if (seat >= 0)
+		close(seat);
+	return -1;
+}
+
+/* accept(2) failed: nothing there (another thread was faster), a peer that left, or no descriptors: then the connection
+ * stays in the backlog, and the next wait would end at once. */
 static void handle_failure(struct listener *l, int error)
 {
 	if (error != EMFILE && error != ENFILE && error != ENOBUFS && error != ENOMEM)
 		return;
-	if (!l->short_of_fds) {
+	if (!atomic_exchange(&l->short_of_fds, true)) {
 		struct fault f;
 		fault_errno(&f, FAULT_SYSTEM, error, "cannot accept connections");
 		log_fault(&f, "accept", NULL);
 	}
-	l->short_of_fds = true;
 	nanosleep(&(struct timespec){.tv_nsec = SHORTAGE_PAUSE_MS * 1000000L}, NULL);
 }
 
-/* What waits already is taken without a turn: under load no thread has to wake another. */
-static int take_waiting(const struct listener *l)
+/* What waits already. -1 when nothing does. */
+static int take_waiting(struct listener *l)
 {
-	int fd = l->inherited >= 0 ? accept4(l->inherited, NULL, NULL, SOCK_CLOEXEC) : -1;
-	return fd < 0 && l->own >= 0 ? accept4(l->own, NULL, NULL, SOCK_CLOEXEC) : fd;
+	const int sockets[] = {l->inherited, l->own};
+	for (int i = 0; i < 2; i++) {
+		int fd = sockets[i] >= 0 ? accept4(sockets[i], NULL, NULL, SOCK_CLOEXEC) : -1;
+		if (fd >= 0) {
+			if (atomic_load_explicit(&l->short_of_fds, memory_order_relaxed))
+				atomic_store(&l->short_of_fds, false);
+			return fd;
+		}
+		if (sockets[i] >= 0)
+			handle_failure(l, errno);
+	}
+	return -1;
 }
 
-int listener_accept(struct listener *l)
+int listener_accept(struct listener *l, int seat)
 {
-	int fd = atomic_load(&l->stopped) ? -1 : take_waiting(l);
-	if (fd >= 0) {
-		set_limits(fd);
-		return fd;
+	struct epoll_event e;
+	while (!atomic_load(&l->stopped)) {
+		/* Under load there is something already. */
+		int fd = take_waiting(l);
+		if (fd >= 0)
+			return fd;
+		if (epoll_wait(seat, &e, 1, -1) < 0 && errno != EINTR)
+			return -1;
 	}
-	pthread_mutex_lock(&l->turn);
-	while (fd < 0) {
-		struct pollfd wait[3] = {{.fd = l->stop[0], .events = POLLIN}, {.fd = l->inherited, .events = POLLIN},
-		    {.fd = l->own, .events = POLLIN}};
-		if (poll(wait, 3, -1) < 0)
-			continue;
-		if (wait[0].revents != 0)
-			break;
-		for (int i = 1; i < 3 && fd < 0; i++) {
-			if (wait[i].revents == 0)
-				continue;
-			fd = accept4(wait[i].fd, NULL, NULL, SOCK_CLOEXEC);
-			if (fd < 0)
-				handle_failure(l, errno);
-		}
-	}
-	if (fd >= 0)
-		l->short_of_fds = false;
-	pthread_mutex_unlock(&l->turn);
-	if (fd >= 0)
-		set_limits(fd);
-	return fd;
+	return -1;
 }

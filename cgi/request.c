@@ -1,6 +1,8 @@
 /* request: see request.h. */
 #include "request.h"
 
+#include "mirror/netaddr.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -47,8 +49,8 @@ bool request_read(const struct request_raw *raw, const char *mount, struct reque
 	    .if_modified_since = raw->if_modified_since,
 	    .if_range = raw->if_range,
 	    .range = raw->range};
-	netaddr_network(raw->address ? raw->address : "", out->network);
-	out->local = netaddr_is_loopback(raw->address ? raw->address : "");
+	out->address = raw->address ? raw->address : "";
+	out->local = netaddr_is_loopback(out->address);
 	if (raw->method == NULL || raw->target == NULL || raw->target[0] == '\0')
 		return fault_set(f, FAULT_CLIENT, "a request without method or target");
 	out->head = strcmp(raw->method, "HEAD") == 0;

@@ -6,7 +6,6 @@
 #define PKGMIRROR_CGI_REQUEST_H
 
 #include "mirror/fault.h"
-#include "mirror/netaddr.h"
 #include "mirror/target.h"
 #include "mirror/wire.h"
 
@@ -26,9 +25,9 @@ struct request {
 	char path[TARGET_PATH_MAX + 1]; /* decoded; begins with '/', no empty, "." or ".." segment */
 	size_t path_len;
 	char source[WIRE_SOURCE_CAP]; /* the query parameter `source`, or "-" */
-	char network[NETADDR_TEXT_CAP];
-	bool local;      /* comes from this machine, as the web server tells */
-	bool handed_off; /* this mirror sent the web server here: see REQUEST_HANDED_OFF */
+	bool local;                   /* comes from this machine, as the web server tells */
+	bool handed_off;              /* this mirror sent the web server here: see REQUEST_HANDED_OFF */
+	const char *address;          /* borrowed; "": not known */
 	const char *if_none_match, *if_modified_since, *if_range, *range; /* borrowed; NULL: none */
 };
 

@@ -60,13 +60,20 @@ static void add_line(struct buffer *b, const char *name, const char *value)
 	buffer_text(b, "\r\n");
 }
 
+static void add_number(struct buffer *b, const char *name, int64_t value)
+{
+	buffer_text(b, name);
+	buffer_int(b, value);
+	buffer_text(b, "\r\n");
+}
+
 /* What describes the content. */
 static void add_content(struct buffer *b, const struct response *r)
 {
 	char date[HTTPDATE_CAP];
 	add_line(b, "Content-Type: ", r->type);
 	if (r->has_length)
-		buffer_format(b, "Content-Length: %lld\r\n", (long long)r->length);
+		add_number(b, "Content-Length: ", r->length);
 	if (r->status == 206)
 		buffer_format(b, "Content-Range: bytes %lld-%lld/%lld\r\n", (long long)r->first, (long long)r->last,
 		    (long long)r->size);
@@ -85,16 +92,19 @@ bool respond_head(struct exchange *x, const struct response *r)
 	struct buffer b;
 	exchange_set_status(x, r->status);
 	buffer_over(&b, memory, sizeof memory);
-	buffer_format(&b, "Status: %d %s\r\n", r->status, reason_of(r->status));
+	buffer_text(&b, "Status: ");
+	buffer_int(&b, r->status);
+	add_line(&b, " ", reason_of(r->status));
 	add_content(&b, r);
 	add_line(&b, "Cache-Control: ", r->cache_control);
 	if (r->ranges)
 		add_line(&b, "Accept-Ranges: ", "bytes");
 	if (r->retry_sec > 0)
-		buffer_format(&b, "Retry-After: %d\r\n", r->retry_sec);
+		add_number(&b, "Retry-After: ", r->retry_sec);
 	add_line(&b, "X-Content-Type-Options: ", "nosniff");
 	if (r->offload_header != NULL) {
 		buffer_text(&b, r->offload_header);
+		buffer_text(&b, r->offload_root);
 		buffer_text(&b, r->offload_prefix);
 		add_line(&b, "", r->offload_path);
 	}

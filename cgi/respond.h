@@ -23,8 +23,8 @@ struct response {
 	int64_t first, last, size;  /* Content-Range, when the status is 206 or 416 */
 	bool ranges;                /* Accept-Ranges */
 	int retry_sec;              /* Retry-After */
-	const char *offload_header; /* "X-Sendfile: ", its value is offload_prefix offload_path */
-	const char *offload_prefix, *offload_path;
+	const char *offload_header; /* "X-Sendfile: ", its value is the three in a row */
+	const char *offload_root, *offload_prefix, *offload_path;
 	const char *more; /* further lines, each with its CRLF */
 };
 

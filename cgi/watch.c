@@ -2,6 +2,7 @@
 #include "watch.h"
 
 #include "mirror/log.h"
+#include "mirror/netaddr.h"
 #include "mirror/service.h"
 
 #include <errno.h>
@@ -37,7 +38,7 @@ bool watch_open(struct watch *w, struct site *site, struct exchange *x, const st
 	if (site->waits != NULL)
 		site->waits(site->waits_arg);
 	snprintf(get.path, sizeof get.path, "%s", path);
-	snprintf(get.network, sizeof get.network, "%s", rq->network);
+	netaddr_network(rq->address, get.network);
 	snprintf(get.source, sizeof get.source, "%s", rq->source);
 	w->ask_len = wire_format(&get, w->ask);
 	if (w->ask_len == 0)

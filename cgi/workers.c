@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { STACK_BYTES = 256 * 1024 };
 
@@ -18,7 +19,8 @@ struct workers {
 	int count; /* that serve what needs no waiting */
 	pthread_mutex_t lock;
 	pthread_cond_t fewer;
-	int running, idle; /* under lock; those that are idle run, too */
+	atomic_int running; /* written under lock; those that are idle run, too */
+	atomic_int idle;
 };
 
 static void *work(void *argument);
@@ -64,48 +66,69 @@ static void on_wait(void *argument)
 	pthread_mutex_unlock(&w->lock);
 }
 
+/* The lock is only for who changes the number of threads, which a hit does not. */
 static void take_idle(struct workers *w)
 {
+	if (atomic_fetch_sub(&w->idle, 1) > 1)
+		return;
 	pthread_mutex_lock(&w->lock);
-	w->idle--;
 	replace_waiting(w);
 	pthread_mutex_unlock(&w->lock);
 }
 
-/* A request was served. False when there are threads enough without this one. */
-static bool become_idle(struct workers *w)
+static bool is_needed(const struct workers *w)
 {
-	pthread_mutex_lock(&w->lock);
-	bool needed = w->running - atomic_load(&w->site->waiting) <= w->count;
-	w->idle += needed;
-	pthread_mutex_unlock(&w->lock);
-	return needed;
+	return atomic_load(&w->running) - atomic_load(&w->site->waiting) <= w->count;
 }
 
-static void leave(struct workers *w, bool idle)
+/* With the lock held. */
+static void leave(struct workers *w)
 {
-	pthread_mutex_lock(&w->lock);
 	w->running--;
-	w->idle -= idle;
 	pthread_cond_signal(&w->fewer);
-	pthread_mutex_unlock(&w->lock);
+}
+
+/* A request was served. False when there are threads enough without this one, which has left then. */
+static bool become_idle(struct workers *w)
+{
+	bool needed = is_needed(w);
+	if (!needed) {
+		pthread_mutex_lock(&w->lock);
+		needed = is_needed(w);
+		if (!needed)
+			leave(w);
+		pthread_mutex_unlock(&w->lock);
+	}
+	if (needed)
+		w->idle++;
+	return needed;
 }
 
 static void *work(void *argument)
 {
 	struct workers *w = argument;
 	struct exchange *x = exchange_new(GATEWAY_FASTCGI);
+	struct fault f = {0};
+	int fd, seat = listener_seat(w->listener, &f);
 	bool idle = true;
-	int fd;
 
-	while (x != NULL && idle && (fd = listener_accept(w->listener)) >= 0) {
+	if (seat < 0)
+		log_fault(&f, "threads", NULL);
+	while (x != NULL && seat >= 0 && idle && (fd = listener_accept(w->listener, seat)) >= 0) {
 		take_idle(w);
 		if (exchange_begin(x, fd))
 			serve_exchange(w->site, x);
 		idle = become_idle(w);
 	}
+	if (seat >= 0)
+		close(seat);
 	exchange_free(x);
-	leave(w, idle);
+	if (idle) {
+		pthread_mutex_lock(&w->lock);
+		w->idle--;
+		leave(w);
+		pthread_mutex_unlock(&w->lock);
+	}
 	return NULL;
 }
 

@@ -1,7 +1,6 @@
 /* httpdate: see httpdate.h. */
 #include "httpdate.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -15,13 +14,43 @@ static const char MONTHS[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Ju
 #define FIRST INT64_C(-62135596800)
 #define LAST INT64_C(253402300799)
 
+static void put_two(char *out, int n)
+{
+	out[0] = (char)('0' + n / 10 % 10);
+	out[1] = (char)('0' + n % 10);
+}
+
+/* Splits days since 1 January of the year 1 by the proleptic Gregorian calendar, month from 0. Years begin in March
+ * here, so that the leap day is a year's last. */
+static void split_days(int64_t days, int *year, int *month, int *day)
+{
+	enum { FOUR_CENTURIES = 146097, CENTURY = 36524, FOUR_YEARS = 1461, MARCH_TO_JANUARY = 306 };
+	const int64_t since = days + MARCH_TO_JANUARY;
+	const int in_era = (int)(since % FOUR_CENTURIES);
+	const int y = (in_era - in_era / (FOUR_YEARS - 1) + in_era / CENTURY - in_era / (FOUR_CENTURIES - 1)) / 365;
+	const int in_year = in_era - (365 * y + y / 4 - y / 100);
+	const int m = (5 * in_year + 2) / 153; /* 153 days in each five months from March */
+	*day = in_year - (153 * m + 2) / 5 + 1;
+	*month = m < 10 ? m + 2 : m - 10;
+	*year = (int)(since / FOUR_CENTURIES) * 400 + y + (*month < 2);
+}
+
+/* On the way of every hit: gmtime_r would have each CGI read the time zone, and snprintf cost a tenth of the whole. */
 void httpdate_format(int64_t when, char out[HTTPDATE_CAP])
 {
-	struct tm tm = {0};
-	time_t t = (time_t)(when < FIRST ? FIRST : when > LAST ? LAST : when);
-	gmtime_r(&t, &tm);
-	snprintf(out, HTTPDATE_CAP, "%s, %02d %s %04d %02d:%02d:%02d GMT", DAYS[tm.tm_wday % 7], tm.tm_mday % 100,
-	    MONTHS[tm.tm_mon % 12], (tm.tm_year + 1900) % 10000, tm.tm_hour % 100, tm.tm_min % 100, tm.tm_sec % 100);
+	const int64_t since = (when < FIRST ? FIRST : when > LAST ? LAST : when) - FIRST;
+	const int second = (int)(since % 86400);
+	int year, month, day;
+	split_days(since / 86400, &year, &month, &day);
+	memcpy(out, "Ddd, 00 Mmm 0000 00:00:00 GMT", sizeof "Ddd, 00 Mmm 0000 00:00:00 GMT");
+	memcpy(out, DAYS[(since / 86400 + 1) % 7], 3);
+	put_two(out + 5, day);
+	memcpy(out + 8, MONTHS[month], 3);
+	put_two(out + 12, year / 100);
+	put_two(out + 14, year % 100);
+	put_two(out + 17, second / 3600);
+	put_two(out + 20, second / 60 % 60);
+	put_two(out + 23, second % 60);
 }
 
 /* Reads a text along a pattern: D a digit or a leading space, d a digit, M a month, w a short and W a long day name,

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -90,6 +91,26 @@ static void formatted_text_has_a_limit_of_its_own(void **state)
 	buffer_close(&b);
 }
 
+static void numbers_are_written_like_printf_does(void **state)
+{
+	static const int64_t NUMBERS[] = {0, 1, -1, 9, 10, 206, 1234567890, INT64_MAX, INT64_MIN};
+	char text[64];
+	struct buffer b;
+	(void)state;
+	for (size_t i = 0; i < sizeof NUMBERS / sizeof NUMBERS[0]; i++) {
+		buffer_open(&b, sizeof text);
+		buffer_int(&b, NUMBERS[i]);
+		buffer_text(&b, " ");
+		buffer_hex(&b, (uint64_t)NUMBERS[i]);
+		snprintf(text, sizeof text, "%lld %llx", (long long)NUMBERS[i], (unsigned long long)NUMBERS[i]);
+		assert_string_equal(b.data, text);
+		buffer_close(&b);
+	}
+	buffer_over(&b, text, 4);
+	buffer_int(&b, 1000);
+	assert_true(b.failed);
+}
+
 static void zero_bytes_are_bytes(void **state)
 {
 	struct buffer b;
@@ -108,6 +129,7 @@ int main(void)
 	    cmocka_unit_test(buffer_that_failed_takes_no_more),
 	    cmocka_unit_test(borrowed_memory_is_not_overrun),
 	    cmocka_unit_test(formatted_text_has_a_limit_of_its_own),
+	    cmocka_unit_test(numbers_are_written_like_printf_does),
 	    cmocka_unit_test(zero_bytes_are_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -29,6 +30,24 @@ static void date_is_written_as_imf_fixdate(void **state)
 		char out[HTTPDATE_CAP];
 		httpdate_format(cases[i].when, out);
 		assert_string_equal(out, cases[i].text);
+	}
+}
+
+static void every_day_is_what_the_library_says(void **state)
+{
+	(void)state;
+	for (int64_t when = INT64_C(-62135596800); when <= INT64_C(253402300799); when += 86400 * 3 + 12345) {
+		char out[HTTPDATE_CAP], wanted[64];
+		struct tm tm;
+		time_t t = (time_t)when;
+		gmtime_r(&t, &tm);
+		/* strftime(3) writes years before 1000 without zeros. */
+		size_t n = strftime(wanted, sizeof wanted, "%a, %d %b ", &tm);
+		snprintf(wanted + n, sizeof wanted - n, "%04d %02d:%02d:%02d GMT", tm.tm_year + 1900, tm.tm_hour,
+		    tm.tm_min, tm.tm_sec);
+		httpdate_format(when, out);
+		if (strcmp(out, wanted) != 0)
+			fail_msg("%s is written as %s", wanted, out);
 	}
 }
 
@@ -119,6 +138,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(date_is_written_as_imf_fixdate),
+	    cmocka_unit_test(every_day_is_what_the_library_says),
 	    cmocka_unit_test(date_is_read_in_three_forms),
 	    cmocka_unit_test(year_of_two_digits_is_at_most_fifty_years_ahead),
 	    cmocka_unit_test(text_that_is_no_date_is_refused),
