@@ -49,7 +49,7 @@ def serve(mirror, wrapper, act):
     socket, log = mirror.folder / "own.sock", mirror.logs / "responder.log"
     process = Process("responder", [*wrapper, mirror.build / "pkgmirror.fcgi", "--config", mirror.configuration, "--socket", socket,
                                     "--threads", "1"], log)
-    process.start(live=socket.exists)
+    process.start(live=lambda: fastcgi.listens(socket))
     try:
         act(socket)
     finally:

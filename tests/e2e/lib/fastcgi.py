@@ -34,6 +34,15 @@ def connect(path):
     return s
 
 
+def listens(path):
+    """True when somebody accepts there. One connection, without a request."""
+    try:
+        connect(path).close()
+        return True
+    except OSError:
+        return False
+
+
 def answer(s):
     """(what the responder said, whether it ended as it should). Reads until the connection is closed."""
     data, said, ended = b"", b"", False
