@@ -1,7 +1,9 @@
 """A throw-away machine: this one's files below an overlay, with processes, network and mounts of its own. What is done in it is
 gone with it; `changed()` says what that was. systemd does not run there."""
 
+import os
 import pathlib
+import signal
 import subprocess
 import tempfile
 
@@ -21,6 +23,18 @@ mount -t tmpfs tmpfs "$1/root/tmp"
 ip link set lo up
 exec chroot "$1/root" sh -c 'echo ready; exec cat'
 """
+
+
+def is_group_alive(group):
+    """Whether a process group has a process that runs. The init of a throw-away machine reaps nobody: the dead do not count."""
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = stat.read_text(errors="replace").rpartition(") ")[2].split()[:3]
+        except OSError:
+            continue
+        if int(its_group) == group and state not in "ZX":
+            return True
+    return False
 
 
 class Root:
@@ -50,14 +64,16 @@ class Root:
     def start(self, *words):
         """Starts a program that stays; it ends with this machine, or by its end()."""
         log = open(self.folder.with_suffix(".log"), "ab")
-        child = subprocess.Popen(self.command(words), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        child = subprocess.Popen(self.command(words), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         log.close()
         self.children.append(child)
         return child
 
     def end(self, child):
-        child.terminate()
+        """Ends a program that start() began, with all of its processes: nsenter alone would leave them running."""
+        os.killpg(child.pid, signal.SIGTERM)
         child.wait(30)
+        wait_until(lambda: not is_group_alive(child.pid), "the end of a program")
 
     def wait(self, script, what):
         wait_until(lambda: subprocess.run(self.command(["sh", "-ec", script]), stdin=subprocess.DEVNULL, capture_output=True).returncode == 0, what)
