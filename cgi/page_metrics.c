@@ -6,6 +6,7 @@
 #include "pages.h"
 
 #include "cgi/buffer.h"
+#include "cgi/health.h"
 #include "cgi/respond.h"
 #include "mirror/service.h"
 
@@ -121,12 +122,19 @@ static int64_t file_bytes(const struct store *store, const char *name)
 
 static void add_state(struct text *t, const struct site *site)
 {
-	int64_t age = store_document_age(site->store, "index.json", time(NULL));
+	struct health h;
+	health_look(site, time(NULL), &h);
 	gauge(t, "catalog_bytes", "Size of the catalogue and its journal.",
 	    file_bytes(site->store, "catalog.db") + file_bytes(site->store, "catalog.db-wal"));
-	gauge(t, "disk_free_bytes", "Free bytes of the file system of state_dir.", store_free_bytes(site->store));
-	if (age >= 0)
-		gauge(t, "index_age_seconds", "Since the index was last known to be fresh.", age);
+	gauge(t, "disk_free_bytes", "Free bytes of the file system of state_dir.", h.free_bytes);
+	if (h.index_age_sec >= 0)
+		gauge(t, "index_age_seconds", "Since the index was last known to be fresh.", h.index_age_sec);
+	gauge(t, "index_refresh_failures", "Refreshes of upstream's index that failed in a row.",
+	    (int64_t)counters_get(&site->counters->index_failures));
+	if (h.has_certificate)
+		gauge(t, "certificate_days", "Days until the web server's certificate ends.", h.certificate_days);
+	gauge(t, "ready", "Whether the mirror can serve its files.", h.ready);
+	gauge(t, "degraded", "Whether somebody should look after the mirror: /-/health has the reasons.", h.count > 0);
 	gauge(t, "maintenance", "Whether the mirror is in maintenance.", site->config->maintenance);
 	gauge(t, "offline", "Whether the mirror is offline.", site->config->offline);
 	family(t, "build_info", "gauge", "The version of the responder, as a label.");

@@ -59,6 +59,15 @@ void watch_close(struct watch *w, struct site *site)
 	atomic_fetch_sub(&site->waiting, 1);
 }
 
+/* Connects to the service; health tells of it when that fails. */
+static int connect_to_service(const struct site *site, struct fault *f)
+{
+	int fd = service_connect(site->config, site->store, f);
+	if (counters_get(&site->counters->unreachable) != (fd < 0))
+		counters_set(&site->counters->unreachable, fd < 0);
+	return fd;
+}
+
 /* Sends a line on a fresh connection: it fits the socket's buffer. */
 static bool send_line(int fd, const char *line, size_t len)
 {
@@ -70,7 +79,7 @@ static bool connect_again(struct watch *w)
 {
 	disconnect(w);
 	while (w->tries++ < TRIES_MAX) {
-		w->fd = service_connect(w->site->config, w->site->store, &w->fault);
+		w->fd = connect_to_service(w->site, &w->fault);
 		if (w->fd < 0)
 			return false;
 		w->in = (struct wire_buffer){0};
@@ -179,7 +188,7 @@ void watch_refresh(struct site *site)
 	if (site->config->offline || atomic_exchange(&site->asked_again, now) == now)
 		return;
 	size_t len = wire_format(&refresh, line);
-	int fd = service_connect(site->config, site->store, &f);
+	int fd = connect_to_service(site, &f);
 	if (fd < 0) {
 		log_fault(&f, "refresh", NULL);
 		return;

@@ -123,6 +123,13 @@ static bool read_state(const struct document *d, struct catalog_source *out)
 	return known;
 }
 
+/* What health and the metrics tell of upstream's index. */
+static void count_failures(const struct document *d)
+{
+	if (d->id == DOCUMENT_INDEX)
+		counters_set(&d->fetch->counters->index_failures, (uint64_t)d->failures);
+}
+
 static void failed(struct document *d, const struct fault *f)
 {
 	struct catalog_source state;
@@ -132,6 +139,7 @@ static void failed(struct document *d, const struct fault *f)
 		chance = (uint32_t)fetch_now_ms();
 	read_state(d, &state);
 	d->failures = state.failures + 1;
+	count_failures(d);
 	int64_t pause = backoff_pause_sec(d->failures, chance);
 	d->next_try = time(NULL) + pause;
 	d->failed = *f;
@@ -196,6 +204,7 @@ static void on_done(void *arg, const struct transfer_result *r)
 	} else {
 		d->failed.class = FAULT_NONE;
 		d->failures = 0;
+		count_failures(d);
 		d->next_try = 0;
 		log_event(
 		    LOG_INFO_LEVEL, "document", "name", documents_name(d), "status", log_int(r->status).text, NULL);

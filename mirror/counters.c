@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LAYOUT = 1 };
+enum { LAYOUT = 2 };
 
 const int counters_statuses[COUNTERS_STATUSES] = {200, 206, 304, 400, 404, 405, 416, 429, 500, 502, 503, 504, 507, 0};
 

@@ -50,6 +50,8 @@ struct counters {
 	uint64_t fetched_bytes, fetch_ms; /* of published ones */
 	uint64_t fetch_durations[COUNTERS_BOUNDS + 1];
 	uint64_t gauges[COUNTERS_GAUGES];
+	uint64_t index_failures; /* refreshes of upstream's index that failed in a row */
+	uint64_t unreachable;    /* whether the responder last failed to reach, or start, the fetch service */
 };
 
 /* Maps the counters of a state_dir, made when there are none. When that fails (a full disk, a broken file) counters of

@@ -1,7 +1,5 @@
 """/-/metrics: what a scraper reads equals what was done, over processes and restarts."""
 
-import json
-
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_prometheus
 
@@ -96,8 +94,3 @@ def test_failures_are_counted_by_outcome(make_mirror, site):
     samples = read(mirror)
     assert samples["pkgmirror_fetches_total", (("outcome", "absent"),)] >= 1
     assert requests(samples, "toolchain", 404) == 1
-
-
-def test_health_tells_live_and_ready(mirror):
-    health = json.loads(mirror.get("/-/health").text)
-    assert health["live"] is True and health["ready"] is True
