@@ -57,9 +57,9 @@ static void sweep(struct fetch *x, int64_t *next_ms)
 	if (fetch_now_ms() < *next_ms)
 		return;
 	*next_ms = fetch_now_ms() + SWEEP_EVERY_MS;
-	int n = store_sweep_parts(x->store, time(NULL), SWEEP_AGE_SEC);
+	int n = store_sweep(x->store, time(NULL), SWEEP_AGE_SEC);
 	if (n > 0)
-		log_event(LOG_INFO_LEVEL, "swept", "parts", log_int(n).text, NULL);
+		log_event(LOG_INFO_LEVEL, "swept", "files", log_int(n).text, NULL);
 }
 
 /* A catalogue that was deleted is one that nobody will read: begins another one. A log that has grown begins anew. */

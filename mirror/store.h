@@ -142,8 +142,9 @@ bool store_document_write(const struct store *s, const char *name, const char *d
 /* Notes that document NAME was found unchanged upstream at `now`. Absence is fine. */
 void store_document_touch(const struct store *s, const char *name, int64_t now);
 
-/* Removes parts and temporary files that nobody has written for `age_sec` and whose lease is free. Returns how many. */
-int store_sweep_parts(const struct store *s, int64_t now, int64_t age_sec);
+/* Removes parts that nobody has written for `age_sec` and whose lease is free, and as old files of index/ that are no
+ * document's. Returns how many. */
+int store_sweep(const struct store *s, int64_t now, int64_t age_sec);
 
 /* Free bytes for us on the file system of state_dir; -1 when unknown. */
 int64_t store_free_bytes(const struct store *s);

@@ -1,4 +1,5 @@
-/* store_sweep: clears away parts that nobody works on any more. See store.h. */
+/* store_sweep: clears away what nobody works on any more: old parts, and what a killed writer left of documents. See
+ * store.h. */
 #include "store.h"
 #include "store_internal.h"
 
@@ -51,7 +52,43 @@ static int sweep_folder(const struct store *s, const char *folder, int64_t befor
 	return removed;
 }
 
-int store_sweep_parts(const struct store *s, int64_t now, int64_t age_sec)
+/* Whether index/FILE, a DIGEST-NAME, is what the link index/NAME points to. */
+static bool is_document(const struct store *s, const char *file)
 {
-	return sweep_folder(s, "part", now - age_sec, 0);
+	char link[STORE_PATH_CAP], target[STORE_PATH_CAP];
+	const char *dash = strchr(file, '-');
+	if (dash == NULL || !store_join(link, "index", dash + 1, NULL))
+		return false;
+	ssize_t n = readlinkat(s->fd, link, target, sizeof target - 1);
+	target[n > 0 ? n : 0] = '\0';
+	return strcmp(target, file) == 0;
+}
+
+/* Each document is a link and its file. A writer that was killed leaves the file before or after, or half of the next.
+ */
+static int sweep_documents(const struct store *s, int64_t before)
+{
+	char relative[STORE_PATH_CAP];
+	struct dirent *entry;
+	struct stat st;
+	int removed = 0;
+	int fd = openat(s->fd, "index", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	if (dir == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	while ((entry = readdir(dir)) != NULL)
+		if (store_join(relative, "index", entry->d_name, NULL) &&
+		    fstatat(s->fd, relative, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+		    st.st_ctim.tv_sec <= before && !is_document(s, entry->d_name))
+			removed += unlinkat(s->fd, relative, 0) == 0;
+	closedir(dir);
+	return removed;
+}
+
+int store_sweep(const struct store *s, int64_t now, int64_t age_sec)
+{
+	return sweep_folder(s, "part", now - age_sec, 0) + sweep_documents(s, now - age_sec);
 }

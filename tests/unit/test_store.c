@@ -280,12 +280,35 @@ static void sweep_spares_what_is_new_or_leased(void **state)
 	write_part(x, "zig/leased.zip", "1");
 	utimensat(store_fd(x->store), "part/zig/free.zip", upstreams, 0);
 	assert_true(store_lease_take(x->store, "zig/leased.zip", &lease, NULL));
-	assert_int_equal(store_sweep_parts(x->store, time(NULL), 500), 0);
+	assert_int_equal(store_sweep(x->store, time(NULL), 500), 0);
 	assert_true(exists(x, "part/zig/free.zip"));
-	assert_int_equal(store_sweep_parts(x->store, time(NULL) + 1000, 500), 1);
+	assert_int_equal(store_sweep(x->store, time(NULL) + 1000, 500), 1);
 	assert_false(exists(x, "part/zig/free.zip"));
 	assert_true(exists(x, "part/zig/leased.zip"));
 	store_lease_drop(&lease);
+}
+
+static void sweep_takes_what_is_no_document(void **state)
+{
+	struct fixture *x = *state;
+	static const char *const LEFT[] = {"index/.new-4711", "index/0123abcd-index.json"};
+	struct store_document d;
+	struct fault f;
+	assert_true(store_document_write(x->store, "index.json", "aa11", "{1}", 3, 500, &f));
+	assert_true(store_document_write(x->store, "community-mirrors.txt", "cc33", "x", 1, 500, &f));
+	for (size_t i = 0; i < 2; i++) {
+		int fd = openat(store_fd(x->store), LEFT[i], O_CREAT | O_WRONLY, 0644);
+		assert_true(fd >= 0);
+		close(fd);
+	}
+	assert_int_equal(store_sweep(x->store, time(NULL), 500), 0);
+	assert_true(exists(x, LEFT[0]) && exists(x, LEFT[1]));
+	assert_int_equal(store_sweep(x->store, time(NULL) + 1000, 500), 2);
+	assert_false(exists(x, LEFT[0]) || exists(x, LEFT[1]));
+	int fd = store_document_open(x->store, "index.json", &d, &f);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_true(store_document_age(x->store, "community-mirrors.txt", 600) == 100);
 }
 
 static void document_is_replaced_whole(void **state)
@@ -386,6 +409,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(lease_excludes_another_process, setup, teardown),
 	    cmocka_unit_test_setup_teardown(lease_dies_with_its_holder, setup, teardown),
 	    cmocka_unit_test_setup_teardown(sweep_spares_what_is_new_or_leased, setup, teardown),
+	    cmocka_unit_test_setup_teardown(sweep_takes_what_is_no_document, setup, teardown),
 	    cmocka_unit_test_setup_teardown(document_is_replaced_whole, setup, teardown),
 	    cmocka_unit_test_setup_teardown(open_names_what_is_wrong, setup, teardown),
 	    cmocka_unit_test_setup_teardown(journal_appends_lines, setup, teardown),
