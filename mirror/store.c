@@ -61,6 +61,22 @@ bool store_sync_parent(const struct store *s, const char *relative, struct fault
 	return ok;
 }
 
+bool store_sync_removal(const struct store *s, const char *relative, struct fault *f)
+{
+	char path[STORE_PATH_CAP];
+	struct stat st;
+	snprintf(path, sizeof path, "%s", relative);
+	/* The folder may be gone with the file: then its own name has to go for good. */
+	for (char *slash = strrchr(path, '/'); slash != NULL; slash = strrchr(path, '/')) {
+		*slash = '\0';
+		if (fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+			*slash = '/';
+			break;
+		}
+	}
+	return store_sync_parent(s, path, f);
+}
+
 bool store_make_parents(const struct store *s, const char *relative, bool durable, struct fault *f)
 {
 	char folder[STORE_PATH_CAP];
@@ -87,16 +103,22 @@ void store_drop_parents(const struct store *s, const char *relative)
 	}
 }
 
+/* New ones are synced, else a power cut could lose what was synced inside them. */
 static bool make_folders(const struct store *s, const char *state_dir, struct fault *f)
 {
+	bool made = false;
 	for (size_t i = 0; i < sizeof FOLDERS / sizeof FOLDERS[0]; i++) {
-		if (mkdirat(s->fd, FOLDERS[i], 0755) != 0 && errno != EEXIST)
+		if (mkdirat(s->fd, FOLDERS[i], 0755) == 0)
+			made = true;
+		else if (errno != EEXIST)
 			return fault_errno(
 			    f, FAULT_SYSTEM, errno, "state_dir %s: cannot make %s", state_dir, FOLDERS[i]);
 		if (faccessat(s->fd, FOLDERS[i], W_OK | X_OK, AT_EACCESS) != 0)
 			return fault_errno(
 			    f, FAULT_SYSTEM, errno, "state_dir %s: cannot write in %s", state_dir, FOLDERS[i]);
 	}
+	if (made && fsync(s->fd) != 0)
+		return fault_errno(f, FAULT_SYSTEM, errno, "state_dir %s: cannot sync it", state_dir);
 	return true;
 }
 
@@ -276,8 +298,11 @@ void store_unlink(const struct store *s, const char *path)
 	char public[STORE_PATH_CAP];
 	if (!store_join(public, "public", path, NULL))
 		return;
-	unlinkat(s->fd, public, 0);
+	if (unlinkat(s->fd, public, 0) != 0)
+		return;
 	store_drop_parents(s, public);
+	/* Whatever follows counts on it that nobody is led there any more. */
+	(void)!store_sync_removal(s, public, NULL);
 }
 
 /* link and unlink, not rename: a rename would silently replace what is there. */
@@ -308,7 +333,7 @@ bool store_quarantine(
 	if (out != NULL)
 		snprintf(out, cap, "%s", place);
 	return store_make_parents(s, place, true, f) && move_new(s, relative, place, f) &&
-	       store_sync_parent(s, place, f);
+	       store_sync_parent(s, place, f) && store_sync_removal(s, relative, f);
 }
 
 static bool stat_regular(const struct store *s, const char *relative, int flags, struct stat *st)
@@ -352,9 +377,10 @@ bool store_move(const struct store *s, const char *path, const char *from, const
 	if ((here && !name_twice(s, path, &old, from, to, f)) || !store_sync_parent(s, to, f) ||
 	    !store_link(s, path, to, f))
 		return false;
-	if (here && unlinkat(s->fd, from, 0) == 0)
-		store_drop_parents(s, from);
-	return true;
+	if (!here || unlinkat(s->fd, from, 0) != 0)
+		return true;
+	store_drop_parents(s, from);
+	return store_sync_removal(s, from, f);
 }
 
 int64_t store_free_bytes(const struct store *s)

@@ -65,11 +65,11 @@ bool store_settle(const struct store *s, const char *path, int fd, const char *r
 bool store_link(const struct store *s, const char *path, const char *relative, struct fault *f)
     __attribute__((warn_unused_result));
 
-/* Removes the link public/PATH. Absence is fine. */
+/* Removes the link public/PATH, for good as soon as it returns. Absence is fine. */
 void store_unlink(const struct store *s, const char *path);
 
 /* Moves a file below state_dir (a part, or a store file) to quarantine/PATH.<UTC seconds>.<n>, out of every client's
- * reach. The new place is written to out. FAULT_SYSTEM otherwise. */
+ * reach, for good as soon as it returns. The new place is written to out. FAULT_SYSTEM otherwise. */
 bool store_quarantine(const struct store *s, const char *relative, const char *path, int64_t now, char *out, size_t cap,
     struct fault *f) __attribute__((warn_unused_result));
 
@@ -99,8 +99,8 @@ bool store_copy(int source_fd, int fd, bool reflink, struct fault *f) __attribut
  * it points out of state_dir. */
 bool store_target(const struct store *s, const char *path, char *out, size_t cap) __attribute__((warn_unused_result));
 
-/* Removes the link public/PATH, then the store file `relative`, and the folders that are empty then. Who reads it goes
- * on reading it. Absence is fine. FAULT_SYSTEM. */
+/* Removes the link public/PATH, then the store file `relative`, and the folders that are empty then, and
+ * fsyncs what held them. Who reads it goes on reading it. Absence is fine. FAULT_SYSTEM. */
 bool store_remove(const struct store *s, const char *path, const char *relative, struct fault *f)
     __attribute__((warn_unused_result));
 

@@ -26,6 +26,11 @@ bool store_make_parents(const struct store *s, const char *relative, bool durabl
 bool store_sync_parent(const struct store *s, const char *relative, struct fault *f)
     __attribute__((warn_unused_result));
 
+/* After a file was removed, and perhaps the folders above it: fsyncs the lowest that is left, so that a power cut does
+ * not bring the name back. Blocks for the disk. FAULT_SYSTEM. */
+bool store_sync_removal(const struct store *s, const char *relative, struct fault *f)
+    __attribute__((warn_unused_result));
+
 /* Makes `relative` a link to `target`, replacing an older one by rename, makes and fsyncs its folder. FAULT_SYSTEM,
  * FAULT_FULL. */
 bool store_symlink(const struct store *s, const char *target, const char *relative, struct fault *f)

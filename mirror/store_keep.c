@@ -35,5 +35,5 @@ bool store_remove(const struct store *s, const char *path, const char *relative,
 	if (unlinkat(s->fd, relative, 0) != 0 && errno != ENOENT)
 		return fault_errno(f, FAULT_SYSTEM, errno, "cannot remove %s", relative);
 	store_drop_parents(s, relative);
-	return true;
+	return store_sync_removal(s, relative, f);
 }
