@@ -24,7 +24,8 @@ bool catalog_ledger_add(struct catalog *c, const struct catalog_provenance *p, s
 bool catalog_record(
     struct catalog *c, const struct catalog_entry *entry, const struct catalog_provenance *p, struct fault *f)
 {
-	if (!catalog_begin(c, f))
+	/* Before clients see the file: else a power cut leaves one that no row tells of. */
+	if (!catalog_begin_lasting(c, f))
 		return false;
 	bool ok = catalog_ledger_add(c, p, f) && (entry == NULL || put_entry(c, entry, f));
 	/* It is here: nobody has to want it any more, and nothing of it is in flight. */

@@ -88,7 +88,7 @@ bool catalog_cursor_put(struct catalog *c, const char *name, const char *value, 
 bool catalog_kept_gone(struct catalog *c, const char *path, const struct catalog_provenance *p, const char *why,
     int64_t now, struct fault *f)
 {
-	if (!catalog_begin(c, f))
+	if (p != NULL ? !catalog_begin_lasting(c, f) : !catalog_begin(c, f))
 		return false;
 	bool ok = (p == NULL || catalog_ledger_add(c, p, f)) && catalog_entry_remove(c, path, f) &&
 	          (why == NULL || catalog_want(c, path, why, PRIORITY_LOST, now, f));

@@ -29,6 +29,7 @@ struct catalog {
 	sqlite3 *db;
 	char file[512];
 	time_t impatient_until; /* 0: waits as long as it should */
+	bool lasting;           /* the transaction is on the disk when it ends */
 	struct catalog_query queries[STATEMENTS];
 };
 
@@ -207,6 +208,21 @@ static bool look(struct catalog *c, int64_t *version, struct fault *f)
 	return ok;
 }
 
+/* SQLite makes its file and does not sync the folder: a power cut could lose the name, and with it what was synced
+ * since. */
+static bool sync_folder(struct catalog *c, struct fault *f)
+{
+	char folder[sizeof c->file];
+	snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(c->file, '/') - c->file), c->file);
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = fd >= 0 && fsync(fd) == 0;
+	if (!ok)
+		fault_errno(f, FAULT_SYSTEM, errno, "cannot sync %s", folder);
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
 /* Brings the schema up to date, all or nothing; another process may be doing the same. */
 static bool migrate(struct catalog *c, struct fault *f)
 {
@@ -218,7 +234,7 @@ static bool migrate(struct catalog *c, struct fault *f)
 	for (int64_t i = version; i < SQL_MIGRATIONS; i++)
 		if (!exec(c, sql_migrations[i], f))
 			goto failed;
-	if (set_up(c, STATEMENT_COMMIT, f))
+	if (set_up(c, STATEMENT_COMMIT, f) && sync_folder(c, f))
 		return true;
 failed:
 	sqlite3_exec(c->db, sql_statements[STATEMENT_ROLLBACK], NULL, NULL, NULL);
@@ -424,12 +440,23 @@ bool catalog_begin(struct catalog *c, struct fault *f)
 	return catalog_run(c, STATEMENT_BEGIN, f, "");
 }
 
+bool catalog_begin_lasting(struct catalog *c, struct fault *f)
+{
+	/* It takes effect when it is compiled: it cannot be kept prepared. */
+	if (!exec(c, sql_statements[STATEMENT_SETUP_LASTING], f))
+		return false;
+	c->lasting = true;
+	return catalog_begin(c, f) || catalog_finish(c, false, NULL);
+}
+
 bool catalog_finish(struct catalog *c, bool ok, struct fault *f)
 {
-	if (ok && catalog_run(c, STATEMENT_COMMIT, f, ""))
-		return true;
+	ok = ok && catalog_run(c, STATEMENT_COMMIT, f, "");
 	/* SQLite may have rolled back by itself, on a full disk for one. */
-	if (sqlite3_get_autocommit(c->db) == 0)
+	if (!ok && sqlite3_get_autocommit(c->db) == 0)
 		(void)!catalog_run(c, STATEMENT_ROLLBACK, NULL, "");
-	return false;
+	if (c->lasting)
+		sqlite3_exec(c->db, sql_statements[STATEMENT_SETUP_WRITER], NULL, NULL, NULL);
+	c->lasting = false;
+	return ok;
 }

@@ -42,6 +42,9 @@ bool catalog_run(struct catalog *c, enum sql_statement statement, struct fault *
 
 /* BEGIN IMMEDIATE; then COMMIT when ok, else ROLLBACK. catalog_finish returns whether the work is in the database. */
 bool catalog_begin(struct catalog *c, struct fault *f) __attribute__((warn_unused_result));
+/* Likewise, for what a power cut must not take back: it is on the disk when catalog_finish returns. Blocks for the
+ * disk. */
+bool catalog_begin_lasting(struct catalog *c, struct fault *f) __attribute__((warn_unused_result));
 bool catalog_finish(struct catalog *c, bool ok, struct fault *f) __attribute__((warn_unused_result));
 
 /* Appends a row to the ledger, within a transaction of the caller's. */

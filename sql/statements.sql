@@ -19,6 +19,10 @@ PRAGMA journal_mode = TRUNCATE;
 -- name: setup_writer
 PRAGMA synchronous = NORMAL;
 
+-- name: setup_lasting
+-- Of one transaction: what it commits must outlast a power cut.
+PRAGMA synchronous = FULL;
+
 -- name: application_id
 PRAGMA application_id;
 
