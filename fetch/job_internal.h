@@ -50,6 +50,7 @@ struct job {
 	bool resumable;   /* the head had a validator that If-Range takes */
 	bool fresh;       /* what is there of the part is of no use */
 	bool resumed;     /* some bytes are of an earlier service */
+	bool doubtful;    /* and were written before the machine last started */
 
 	int fd; /* the part, or the store file that is being recovered */
 	bool recovering;

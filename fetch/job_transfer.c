@@ -14,7 +14,7 @@ enum { TRIES_MAX = 4, PAUSE_FIRST_MS = 200, WRITE_OUT_BYTES = 8 * 1024 * 1024 };
 
 bool job_shows(const struct job *j)
 {
-	return !j->fetch->config->verify_before_send && !j->source.flat && !j->recovering;
+	return !j->fetch->config->verify_before_send && !j->source.flat && !j->recovering && !j->doubtful;
 }
 
 static const char *listed_url(const struct job *j)
@@ -40,13 +40,18 @@ static const char *range_validator(const char *etag, const char *last_modified)
 	return etag[0] == '\0' && last_modified[0] != '\0' ? last_modified : NULL;
 }
 
-/* What was written before the machine last started may lack what never reached the disk, and nobody vouches for it. */
-static bool is_doubtful(const struct job *j, const struct store_info *part)
+/* What was written before the machine last started may lack what never reached the disk. */
+static bool is_doubtful(const struct store_info *part)
 {
 	struct timespec up = {0};
 	clock_gettime(CLOCK_BOOTTIME, &up);
-	return j->route.key == NULL && !j->route.signature && j->listed.sha256[0] == '\0' &&
-	       part->mtime <= time(NULL) - up.tv_sec;
+	return part->size > 0 && part->mtime <= time(NULL) - up.tv_sec;
+}
+
+/* Whether the verdict will tell. */
+static bool is_vouched(const struct job *j)
+{
+	return j->route.key != NULL || j->route.signature || j->listed.sha256[0] != '\0';
 }
 
 /* Opens the part: what an earlier service left when it is of this URL and can be asked to go on, else a new one. */
@@ -63,10 +68,13 @@ static bool open_part(struct job *j, struct fault *f)
 	digest_reset(j->digest);
 	j->at = j->told_at = j->synced_at = j->digest_end = 0;
 	j->size = -1;
-	j->told_size = j->resumed = j->fresh = false;
+	j->told_size = j->resumed = j->fresh = j->doubtful = false;
 	j->fd = store_part_open(x->store, j->route.path, !known, &info, f);
-	if (j->fd >= 0 && known && info.size > 0 && is_doubtful(j, &info)) {
+	/* Nobody is shown it before the verdict: who has seen bytes that turn out bad is cut off. */
+	j->doubtful = j->fd >= 0 && known && is_doubtful(&info);
+	if (j->doubtful && !is_vouched(j)) {
 		close(j->fd);
+		j->doubtful = false;
 		j->fd = store_part_open(x->store, j->route.path, true, &info, f);
 	}
 	if (j->fd < 0)
@@ -154,7 +162,7 @@ static bool start_over(struct job *j)
 	j->fd = fd;
 	digest_reset(j->digest);
 	j->at = j->told_at = j->synced_at = j->begun_at = 0;
-	j->resumed = false;
+	j->resumed = j->doubtful = false;
 	return true;
 }
 

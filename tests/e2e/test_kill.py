@@ -100,6 +100,25 @@ def test_killed_after_the_client_left_the_next_one_resumes(mirror, big):
     assert re.fullmatch(r"bytes=[1-9]\d*-", transfers(big)[-1].headers["range"])
 
 
+def test_part_from_before_the_machine_started_is_not_shown(mirror, big):
+    """A power cut may have left anything in it: whoever was shown that would be cut off."""
+    gate = big.upstream.hold(big.path(NAME), at=STEP)
+    with mirror.open(f"/zig/{NAME}") as answer:
+        answer.read(1)
+        wait_for_step(big, 1)
+    mirror.kill_service()
+    part = mirror.state / "part/zig" / NAME
+    with open(part, "r+b") as file:
+        file.write(bytes(4096))
+    os.utime(part, (1000, 1000))
+    gate.release()
+    answer = mirror.get(f"/zig/{NAME}")
+    assert (answer.status, answer.whole, answer.body == big.body(NAME)) == (200, True, True)
+    ranges = [r.headers.get("range") for r in transfers(big)]
+    assert re.fullmatch(r"bytes=[1-9]\d*-", ranges[1]) and ranges[2:] == [None]
+    assert mirror.files("quarantine") == []
+
+
 def test_responder_killed_and_the_file_is_published(mirror, big):
     gate = big.upstream.hold(big.path(NAME), at=STEP)
     with mirror.open(f"/zig/{NAME}") as answer:
