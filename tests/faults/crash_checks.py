@@ -164,11 +164,9 @@ def leftovers(world, control):
     return problems + [f"left: {path.name}" for path in state.iterdir() if path.name not in known]
 
 
+def sanitizers(world):
+    return [f"sanitizer: {name}: {complaint(text)}" for name, text in world.mirror.log_texts().items() if complaint(text)]
+
+
 def thorough(world, control):
-    problems = [*leases(world), *everything(world), *leases(world), *after_a_kill(world), *store(world), *leftovers(world, control)]
-    for name, text in world.mirror.log_texts().items():
-        if complaint(text):
-            problems.append(f"sanitizer: {name}: {complaint(text)}")
-    return problems
-
-
+    return [*leases(world), *everything(world), *after_a_kill(world), *store(world), *leftovers(world, control), *sanitizers(world)]

@@ -23,7 +23,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 import crash_checks as checks
 from crash_control import ANY, HOWS, ROLES, STARTER, Control
 from crash_load import Load
-from crash_world import World, complaint, preload
+from crash_world import World, preload
 
 THOROUGH_EVERY, RESET_EVERY = 12, 60
 WEIGHTS = (20, 38, 26, 11, 5)  # of ROLES
@@ -108,9 +108,7 @@ class Harness:
         self.world.wait_alive()
 
     def reset(self):
-        for name, text in self.world.mirror.log_texts().items():
-            if complaint(text):
-                self.complain([f"sanitizer: {name}: {complaint(text)}"], "reset")
+        self.complain(checks.sanitizers(self.world), "reset")
         self.world.upstream.forget()
         self.world.reset()
 
