@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shlex
 import subprocess
 
 import pytest
@@ -13,6 +14,12 @@ from lib.zig import bytes_for
 NAME = "zig-x86_64-linux-0.14.1.tar.xz"
 BODY = bytes_for(NAME, 100_000)
 WHOLE = hashlib.sha256(BODY).hexdigest()
+UNITS = {path.name for path in (TOP / "deploy/systemd").iterdir() if "[Install]" in path.read_text()}
+# Notes what it is asked, and what the socket's drop-in says then; only links are truly made and removed.
+SYSTEMCTL = """#!/bin/sh
+echo "$*: $(sed -n 2p /etc/systemd/system/pkgmirror.socket.d/caddy.conf 2>/dev/null)" >>/src/calls
+case $1 in enable | disable) SYSTEMD_OFFLINE=1 /usr/bin/systemctl.debian $(echo "$*" | sed s/--now//) ;; esac
+"""
 # What stays: the operator's, and what tells of the user.
 KEPT = re.compile(r"/(etc/pkgmirror(\.conf|/.*)|var/lib/pkgmirror(-acme)?/.*|var/log/.*|var/cache/.*|src/.*|root/.*"
                   r"|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?|etc/\.pwd\.lock|var/lib/(lighttpd|nginx|apache2|systemd)/.*)$")
@@ -105,26 +112,54 @@ def test_install_upgrade_another_server_uninstall(machine):
     assert machine.digest(f"/zig/{NAME}") == WHOLE
     machine.stop_services()
 
-    # Caddy would ask an authority on the internet: that it takes the configuration is what can be seen here.
+    # What the server refuses for another's mistake is as it was.
+    kept = machine.shell("sha256sum /etc/nginx/sites-enabled/pkgmirror")
+    machine.shell("echo nonsense >/etc/nginx/conf.d/other.conf")
+    refused = install(machine, "/src/new", "nginx", "--domain", DOMAIN, "--no-packages", "--mode", "offload", status=1)
+    assert "other.conf" in refused and "our part of it is as it was" in refused
+    assert machine.shell("rm /etc/nginx/conf.d/other.conf; sha256sum /etc/nginx/sites-enabled/pkgmirror") == kept
+
+    # A file that is not ours stops it before it changes anything.
+    machine.shell("echo theirs >/etc/caddy/pkgmirror.caddy")
+    before = machine.changed()
+    refused = install(machine, "/src/new", "caddy", "--domain", DOMAIN, "--no-packages", status=1)
+    assert refused == "install: /etc/caddy/pkgmirror.caddy is there and is not ours: it is left alone, and nothing was changed\n"
+    assert machine.changed() == before and machine.run("cat", "/etc/caddy/pkgmirror.caddy") == "theirs\n"
+    machine.shell("rm /etc/caddy/pkgmirror.caddy")
+
+    # Caddy would ask an authority on the internet: that it takes the configuration is what can be seen here, and, where systemd runs,
+    # that the socket is made anew for its group.
+    machine.shell(f"mkdir -p /run/systemd/system && cd /usr/bin && mv systemctl systemctl.debian && printf %s {shlex.quote(SYSTEMCTL)} >systemctl && chmod 755 systemctl")
     install(machine, "/src/new", "caddy", "--domain", DOMAIN, "--no-packages")
+    calls = machine.run("cat", "/src/calls").splitlines()
+    assert calls.index("restart pkgmirror.socket: SocketGroup=caddy") < calls.index("restart caddy: SocketGroup=caddy")
+    assert calls.index("daemon-reload: SocketGroup=caddy") < calls.index("restart pkgmirror.socket: SocketGroup=caddy")
     changed = " ".join(machine.changed())
     assert "/etc/caddy/pkgmirror.Caddyfile" in changed and "/etc/caddy/Caddyfile" not in changed and "/etc/nginx" not in changed
 
     install(machine, "/src/new", "--uninstall")
-    assert [path for path in machine.changed() if not KEPT.match(path)] == []
+    assert [path for path in machine.changed() if not KEPT.match(path)] == ["/usr/bin/systemctl", "/usr/bin/systemctl.debian"]
+    stopped = [line for line in machine.run("cat", "/src/calls").splitlines() if line.startswith("disable --quiet --now")]
+    assert len(stopped) == 1 and {unit for unit in UNITS if unit in stopped[0]} == UNITS
     assert machine.shell(f"sha256sum <{place}").split()[0] == WHOLE
     assert "offline = true" in machine.run("cat", "/etc/pkgmirror.conf")
 
 
 @pytest.mark.parametrize("words, said", [
-    (["tomcat", "--domain", "a.example"], "usage:"),
-    (["lighttpd"], "is no host name"),
+    (["tomcat", "--domain", "a.example"], "tomcat is no web server of lighttpd, apache, nginx, caddy"),
+    (["--domain", "a.example"], "which web server"),
+    (["lighttpd", "nginx", "--domain", "a.example"], "lighttpd and nginx are two web servers"),
+    (["lighttpd"], "--domain is missing"),
+    (["lighttpd", "--domain"], "--domain needs a value"),
+    (["lighttpd", "--domain=a.example"], "--domain=a.example is no option"),
+    (["lighttpd", "--domain", "Mirror.example"], "is no host name (lower case"),
     (["lighttpd", "--domain", "a/b"], "is no host name"),
     (["lighttpd", "--domain", "a.example", "--mode", "both"], "static or offload"),
     (["--uninstall"], "nothing is installed"),
+    (["--uninstall", "nginx"], "--uninstall goes alone"),
 ])
 def test_mistakes_change_nothing(machine, words, said):
     machine.unpack("/src/new")
     out = machine.run("/src/new/deploy/install", *words, status=None)
-    assert said in out
+    assert said in out and out.count("\n") == 1
     assert [path for path in machine.changed() if not path.startswith("/src/")] == []
