@@ -18,3 +18,4 @@ class TestHtaccess(ServerSuite):
         "cgi-stream": lambda: Htaccess("cgi", stream=True),
         "cgi-wait": lambda: Htaccess("cgi", stream=False, mount="/mirror"),
     }
+    big = ("cgid-stream", "cgid-wait", "cgi-stream", "cgi-wait")
