@@ -304,8 +304,10 @@ class ServerSuite:
     def test_http2_and_ipv6(self, served):
         if served.front.http2:
             for _ in ("cold", "warm"):
-                version, status, body = served.curl(f"/zig/{named('second')}", "--http2")
+                fields = served.front.folder / "curl.fields"
+                version, status, body = served.curl(f"/zig/{named('second')}", "--http2", "--dump-header", fields)
                 assert (version, status) == ("2", "200")
+                assert not {line.split(":")[0].lower() for line in fields.read_text().splitlines()} & set(LEAKS)
                 assert body.read_bytes() == served.site.body(named("second"))
         for address in ("127.0.0.1", "[::1]"):
             version, status, body = served.curl(f"/zig/{named('sixth')}", "--http1.1", "--connect-to", f"::{address}:")
