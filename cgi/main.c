@@ -9,7 +9,10 @@
 #include "cgi/serve.h"
 #include "cgi/workers.h"
 #include "mirror/attest.h"
+#include "mirror/catalog.h"
 #include "mirror/log.h"
+#include "mirror/sandbox_policy.h"
+#include "mirror/starter.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -19,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,7 +35,7 @@ struct options {
 	bool check;
 };
 
-static const char USAGE[] = "usage: pkgmirror.fcgi [--config FILE] [--threads N] [--socket PATH]\n"
+static const char USAGE[] = "usage: pkgmirror.fcgi [--config FILE] [--threads N] [--socket PATH] [--no-sandbox]\n"
                             "       pkgmirror.fcgi [--config FILE] --check-config\n"
                             "       pkgmirror.fcgi --version | --help\n";
 
@@ -59,8 +63,8 @@ static bool parse_options(int argc, char **argv, struct options *o, int *status)
 {
 	static const struct option LONG[] = {{"config", required_argument, NULL, 'c'},
 	    {"threads", required_argument, NULL, 't'}, {"socket", required_argument, NULL, 's'},
-	    {"check-config", no_argument, NULL, 'k'}, {"version", no_argument, NULL, 'v'},
-	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	    {"check-config", no_argument, NULL, 'k'}, {"no-sandbox", no_argument, NULL, 'n'},
+	    {"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	bool good = true;
 	int option;
 	*o = (struct options){.threads = THREADS};
@@ -75,6 +79,9 @@ static bool parse_options(int argc, char **argv, struct options *o, int *status)
 			break;
 		case 'k':
 			o->check = true;
+			break;
+		case 'n':
+			sandbox_switch_off();
 			break;
 		case 't':
 			good = parse_threads(optarg, &o->threads);
@@ -147,6 +154,29 @@ static int refuse_cgi(const struct fault *f)
 	return EXIT_FAILURE;
 }
 
+/* A program that runs confined by nothing starts its services itself. */
+static void make_starter(struct site *site)
+{
+	struct fault f = {0};
+	if (sandbox_is_off())
+		return;
+	site->starter_fd = starter_make(site->config, &f);
+	if (site->starter_fd < 0)
+		log_fault(&f, "starter", NULL);
+}
+
+/* What a request is, is read before: by rooms that look at nothing else. Then a hit needs no starter, which costs. */
+static void seal_cgi(struct site *site, bool may_start)
+{
+	if (may_start) {
+		/* The first miss of all finds no folder for its journal; what is allowed has to be there. */
+		(void)!mkdirat(store_fd(site->store), "run", 0755);
+		make_starter(site);
+	}
+	catalog_prepare(site->config->state_dir, store_on_network(site->store));
+	sandbox_responder(site->config, NULL, LOG_DEBUG_LEVEL);
+}
+
 /* One request, one process. */
 static int run_cgi(struct site *site)
 {
@@ -157,6 +187,7 @@ static int run_cgi(struct site *site)
 	 * by its pipe. */
 	signal(SIGTERM, SIG_IGN);
 	atomic_store(&site->waiting_max, INT_MAX);
+	site->seal = seal_cgi;
 	serve_exchange(site, x);
 	bool aborted = exchange_is_aborted(x);
 	exchange_free(x);
@@ -185,24 +216,38 @@ static void raise_descriptor_limit(int threads)
 		log_event(LOG_WARN_LEVEL, "descriptors", "wanted", log_int((int64_t)wanted).text, NULL);
 }
 
+/* Without its starter a responder serves what is here and nothing more: the web server, or systemd, starts another. */
+static bool has_starter(const struct site *site)
+{
+	bool has = site->starter_fd < 0 || starter_lives(site->starter_fd);
+	if (!has)
+		log_event(LOG_ERROR_LEVEL, "starter", "error", "it has ended: this responder leaves", NULL);
+	return has;
+}
+
 static int run_fastcgi(struct site *site, const struct options *o, bool inherited)
 {
 	struct fault f = {0};
 	struct listener *l = NULL;
 	struct workers *w = NULL;
 	sigset_t stop;
+	bool complete = true;
 
 	if (!gateway_open(&f) || (l = listener_open(inherited, o->socket, &f)) == NULL)
 		return complain(&f);
 	raise_descriptor_limit(o->threads + WORKERS_WAITING_MAX);
 	signal(SIGPIPE, SIG_IGN); /* libfcgi has put its own handler there */
 	block_stop_signals(&stop);
+	make_starter(site);
+	catalog_prepare(site->config->state_dir, store_on_network(site->store));
+	sandbox_responder(site->config, o->socket, LOG_INFO_LEVEL);
 	w = workers_start(site, l, o->threads, &f);
 	if (w == NULL) {
 		listener_close(l);
 		return complain(&f);
 	}
-	while (sigtimedwait(&stop, NULL, &(struct timespec){.tv_sec = JOURNAL_DELAY_SEC}) < 0)
+	while (sigtimedwait(&stop, NULL, &(struct timespec){.tv_sec = JOURNAL_DELAY_SEC}) < 0 &&
+	       (complete = has_starter(site)))
 		journal_flush(site->journal);
 	listener_stop(l);
 	if (!workers_finish(w, FINISH_LIMIT_SEC)) {
@@ -211,7 +256,7 @@ static int run_fastcgi(struct site *site, const struct options *o, bool inherite
 		_exit(EXIT_FAILURE); /* threads still use what a normal exit would take away */
 	}
 	listener_close(l);
-	return EXIT_SUCCESS;
+	return complete ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* A key that cannot be used takes nothing from the mirror but its signatures; it is told in time. */
@@ -228,7 +273,7 @@ int main(int argc, char **argv)
 {
 	const enum gateway_mode mode = gateway_mode();
 	struct options o = {.threads = THREADS};
-	struct site site = {0};
+	struct site site = {.starter_fd = -1};
 	struct fault f = {0};
 	struct config *config = NULL;
 	struct store *store = NULL;
@@ -257,6 +302,8 @@ int main(int argc, char **argv)
 			look_at_key(config->signing_key);
 		status = mode == GATEWAY_CGI ? run_cgi(&site) : run_fastcgi(&site, &o, mode == GATEWAY_FASTCGI);
 	}
+	if (site.starter_fd >= 0)
+		close(site.starter_fd);
 	journal_close(site.journal);
 	counters_close(site.counters);
 	store_close(store);

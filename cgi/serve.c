@@ -45,6 +45,23 @@ void serve_end(struct site *site, struct exchange *x, enum route_kind kind)
 	exchange_end(x);
 }
 
+/* Whether the answer may need the fetch service: to get a file that is not here, or to look at a document again. */
+static bool may_fetch(const struct site *site, const struct route *route)
+{
+	struct store_info info;
+	switch (route->kind) {
+	case ROUTE_INDEX:
+	case ROUTE_MIRRORS:
+		return true;
+	case ROUTE_TOOLCHAIN:
+	case ROUTE_PACKAGE:
+	case ROUTE_ARTIFACT:
+		return !store_stat_public(site->store, route->path, &info);
+	default:
+		return false;
+	}
+}
+
 void serve_exchange(struct site *site, struct exchange *x)
 {
 	struct request rq;
@@ -58,6 +75,8 @@ void serve_exchange(struct site *site, struct exchange *x)
 		if (answer == NULL)
 			fault_set(&f, FAULT_ABSENT, "no such page");
 	}
+	if (site->seal != NULL)
+		site->seal(site, answer != NULL && may_fetch(site, &route));
 	if (answer == NULL)
 		respond_fault(x, &f, 0, rq.path, rq.head);
 	else if (site->config->maintenance && !always)

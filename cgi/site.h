@@ -12,11 +12,14 @@ struct site {
 	const struct config *config;
 	const struct store *store;
 	struct journal *journal;
+	int starter_fd;            /* starts the fetch service; -1: nobody is needed for that */
 	struct counters *counters; /* shared with the other processes of this state_dir */
 	atomic_int waiting_max;    /* how many threads may wait for the fetch service at once */
 	atomic_int waiting;        /* how many do */
 	void (*waits)(void *arg);  /* called when one more does; NULL: nobody minds */
 	void *waits_arg;
+	/* CGI: seals this process in, once it is known whether the request may need the fetch service. NULL: it is. */
+	void (*seal)(struct site *site, bool may_start);
 	atomic_int_least64_t asked_again; /* UTC seconds: when a refresh was last asked for */
 };
 

@@ -4,6 +4,7 @@
 #include "fetch/fetch.h"
 #include "fetch/loop.h"
 #include "mirror/log.h"
+#include "mirror/sandbox_policy.h"
 #include "mirror/service.h"
 
 #include <errno.h>
@@ -18,12 +19,13 @@
 
 enum { EXIT_CONFIG = 2, EXIT_ANOTHER = 75, FILES_WANTED = 4096 };
 
-static const char USAGE[] = "usage: pkgmirror-fetch [--config FILE] [--stay]\n"
+static const char USAGE[] = "usage: pkgmirror-fetch [--config FILE] [--stay] [--no-sandbox]\n"
                             "\n"
                             "The fetch service of pkgmirror. The responder starts it when it is needed.\n"
                             "\n"
                             "  --config FILE  the configuration (default: PKGMIRROR_CONFIG, else the built-in path)\n"
                             "  --stay         do not leave after fetch_linger, for a supervisor such as systemd\n"
+                            "  --no-sandbox   do not confine this process; its log says so\n"
                             "  --version      print the version\n"
                             "  --help         print this\n";
 
@@ -36,13 +38,16 @@ struct options {
 static int parse_options(int argc, char **argv, struct options *out)
 {
 	static const struct option LONG[] = {{"config", required_argument, NULL, 'c'}, {"stay", no_argument, NULL, 's'},
-	    {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {0}};
+	    {"no-sandbox", no_argument, NULL, 'n'}, {"version", no_argument, NULL, 'V'},
+	    {"help", no_argument, NULL, 'h'}, {0}};
 	int c;
 	while ((c = getopt_long(argc, argv, "", LONG, NULL)) != -1) {
 		if (c == 'c') {
 			out->config = optarg;
 		} else if (c == 's') {
 			out->stay = true;
+		} else if (c == 'n') {
+			sandbox_switch_off();
 		} else if (c == 'V') {
 			printf("pkgmirror-fetch %s\n", PACKAGE_VERSION);
 			return EXIT_SUCCESS;
@@ -189,6 +194,7 @@ int main(int argc, char **argv)
 	}
 	raise_limits();
 	signal_fd = open_signals();
+	sandbox_service(c);
 	x.config = c;
 	x.store = store;
 	x.counters = counters_open(store);

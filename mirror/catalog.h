@@ -25,6 +25,11 @@ enum catalog_mode {
 struct catalog *catalog_open(const char *state_dir, enum catalog_mode mode, bool network_fs, struct fault *f)
     __attribute__((warn_unused_result));
 
+/* Sees to it that a program which may write nothing beside the catalogue can read it later on: opens it once for
+ * reading when the shared memory of its write-ahead log is missing, which makes that. Does nothing where there is no
+ * catalogue. */
+void catalog_prepare(const char *state_dir, bool network_fs);
+
 /* True when its file was deleted or replaced since it was opened. One stat(2). */
 bool catalog_is_gone(struct catalog *c) __attribute__((warn_unused_result));
 

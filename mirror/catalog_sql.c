@@ -28,6 +28,7 @@ struct catalog_query {
 struct catalog {
 	sqlite3 *db;
 	char file[512];
+	bool writes;
 	time_t impatient_until; /* 0: waits as long as it should */
 	bool lasting;           /* the transaction is on the disk when it ends */
 	struct catalog_query queries[STATEMENTS];
@@ -165,6 +166,10 @@ static bool harden(struct catalog *c, enum catalog_mode mode, bool network_fs, s
 		return false;
 	if (mode == CATALOG_READ)
 		return set_up(c, STATEMENT_SETUP_READER, f);
+	/* Who may read the catalogue but make no file beside it needs these two to be there. */
+	if (!network_fs)
+		sqlite3_file_control(c->db, "main", SQLITE_FCNTL_PERSIST_WAL, &(int){1});
+	c->writes = true;
 	return set_journal(c, network_fs ? STATEMENT_SETUP_TRUNCATE : STATEMENT_SETUP_WAL, f) &&
 	       set_up(c, STATEMENT_SETUP_WRITER, f);
 }
@@ -277,6 +282,15 @@ failed:
 	return NULL;
 }
 
+void catalog_prepare(const char *state_dir, bool network_fs)
+{
+	char file[sizeof((struct catalog *)0)->file];
+	struct fault f;
+	snprintf(file, sizeof file, "%s/catalog.db-shm", state_dir);
+	if (!network_fs && access(file, F_OK) != 0)
+		catalog_close(catalog_open(state_dir, CATALOG_READ, false, &f));
+}
+
 bool catalog_is_gone(struct catalog *c)
 {
 	int moved = 0;
@@ -289,6 +303,9 @@ void catalog_close(struct catalog *c)
 		return;
 	for (int i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize(c->queries[i].statement);
+	/* The log that stays is empty: else it would be taken for that of a catalogue that somebody puts back here. */
+	if (c->writes)
+		sqlite3_exec(c->db, sql_statements[STATEMENT_SETUP_LEAVING], NULL, NULL, NULL);
 	sqlite3_close(c->db);
 	free(c);
 }

@@ -1,6 +1,8 @@
 /* service: see service.h. */
 #include "service.h"
 
+#include "starter.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -29,8 +31,8 @@ enum {
 };
 
 /* What a service may inherit: nothing of a request, so that no header of a CGI reaches it. */
-static const char *const KEPT_ENVIRONMENT[] = {
-    "PATH", "TZ", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "LD_PRELOAD"};
+static const char *const KEPT_ENVIRONMENT[] = {"PATH", "TZ", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
+    "TSAN_OPTIONS", "LD_PRELOAD", "PKGMIRROR_NO_SANDBOX"};
 enum { KEPT_COUNT = sizeof KEPT_ENVIRONMENT / sizeof KEPT_ENVIRONMENT[0], VARIABLE_CAP = 1024 };
 
 static int64_t now_ms(void)
@@ -136,7 +138,10 @@ static void become_service(char *const argv[], char *const envp[], int log_fd, i
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	signal(SIGTERM, SIG_DFL); /* a CGI ignores it */
+	signal(SIGTERM, SIG_DFL); /* a CGI ignores it, and a starter these four */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
+	signal(SIGUSR1, SIG_DFL);
 	/* Copies above all targets first: one of the two may sit on a target number. */
 	fds[0] = open("/dev/null", O_RDONLY);
 	fds[1] = fcntl(log_fd, F_DUPFD, 64);
@@ -235,6 +240,18 @@ int service_connect(const struct config *c, const struct store *store, struct fa
 			nanosleep(&(struct timespec){.tv_nsec = pause_ms * 1000000L}, NULL);
 	}
 	close(lock_fd);
+	return fd;
+}
+
+int service_connect_by(int starter_fd, const struct config *c, const struct store *store, struct fault *f)
+{
+	const int64_t deadline = now_ms() + START_LIMIT_MS;
+	if (starter_fd < 0)
+		return service_connect(c, store, f);
+	int fd = service_connect_running(c);
+	/* It may leave between its start and our connection. */
+	while (fd < 0 && starter_ask(starter_fd, deadline, f))
+		fd = service_connect_running(c);
 	return fd;
 }
 

@@ -2,6 +2,7 @@
 #include "unpack.h"
 
 #include "archive.h"
+#include "sandbox_policy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -60,6 +61,7 @@ static bool confine(int file, int pipe)
 	set_limit(RLIMIT_AS, MEMORY_MAX_BYTES);
 #endif
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	sandbox_unpack();
 	return true;
 }
 

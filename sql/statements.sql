@@ -23,6 +23,10 @@ PRAGMA synchronous = NORMAL;
 -- Of one transaction: what it commits must outlast a power cut.
 PRAGMA synchronous = FULL;
 
+-- name: setup_leaving
+-- Before a writer closes: the write-ahead log, which stays, is cut to nothing.
+PRAGMA journal_size_limit = 0;
+
 -- name: application_id
 PRAGMA application_id;
 

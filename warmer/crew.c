@@ -62,7 +62,7 @@ static bool ask(struct warmer *w, const struct wire_message *m, int *fd, struct 
 {
 	char line[WIRE_LINE_CAP + 1];
 	size_t len = wire_format(m, line);
-	*fd = service_connect(w->config, w->store, f);
+	*fd = service_connect_by(w->starter_fd, w->config, w->store, f);
 	if (*fd < 0)
 		return false;
 	/* A line always fits into a fresh socket; a service that died meanwhile is seen when it is read from. */

@@ -1,6 +1,8 @@
 /* pkgmirror-warm: everything that happens without a request. See pkgmirror-warm(8). This file reads the command line,
  * opens what the command needs and runs it. */
 #include "mirror/log.h"
+#include "mirror/sandbox_policy.h"
+#include "mirror/starter.h"
 #include "warmer/lock.h"
 #include "warmer/warmer.h"
 
@@ -9,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What a command needs of main. */
@@ -40,7 +43,8 @@ static const struct command COMMANDS[] = {
 };
 
 static const char USAGE[] =
-    "usage: pkgmirror-warm [--config FILE] [--quiet] [--json] [--dry-run] [COMMAND [ARGUMENT]...]\n"
+    "usage: pkgmirror-warm [--config FILE] [--quiet] [--json] [--dry-run] [--no-sandbox]\n"
+    "                      [COMMAND [ARGUMENT]...]\n"
     "\n"
     "Everything of pkgmirror that happens without a request.\n"
     "\n"
@@ -65,6 +69,7 @@ static const char USAGE[] =
     "  --quiet         print nothing but complaints\n"
     "  --json          print results as JSON, one object a line\n"
     "  --dry-run       say what would be done, do nothing\n"
+    "  --no-sandbox    do not confine this process; a line says so\n"
     "  --version       print the version\n"
     "  --help          print this\n"
     "\n"
@@ -82,8 +87,8 @@ static bool parse_options(struct warmer *w, int argc, char **argv, bool all, str
 {
 	static const struct option LONG[] = {{"config", required_argument, NULL, 'c'},
 	    {"quiet", no_argument, NULL, 'q'}, {"json", no_argument, NULL, 'j'}, {"dry-run", no_argument, NULL, 'n'},
-	    {"watch", no_argument, NULL, 'w'}, {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'},
-	    {0}};
+	    {"no-sandbox", no_argument, NULL, 's'}, {"watch", no_argument, NULL, 'w'},
+	    {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {0}};
 	int c;
 	optind = 0;
 	opterr = !all;
@@ -96,6 +101,8 @@ static bool parse_options(struct warmer *w, int argc, char **argv, bool all, str
 			out->help = true;
 		else if (c == 'n')
 			w->dry_run = true;
+		else if (c == 's')
+			sandbox_switch_off();
 		else if (c == '?' && !all)
 			return false;
 		else if (c == 'q')
@@ -142,6 +149,26 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Seals this process in, by what the command does: its operands are files for some commands, and paths of the mirror
+ * for others. */
+static void seal(struct warmer *w, const struct command *command, char *const *arguments)
+{
+	static char *const NONE[] = {NULL};
+	const bool files = command->run == command_adopt || command->run == command_export ||
+	                   command->run == command_fold || command->run == command_import;
+	struct fault f = {0};
+	if (command->need == NEEDS_CONFIG) {
+		sandbox_check(w->config);
+		return;
+	}
+	if (!sandbox_is_off() && (w->starter_fd = starter_make(w->config, &f)) < 0)
+		log_fault(&f, "starter", NULL);
+	/* It is made by who opens the store; a rule needs it to be there. */
+	if (command->need == NEEDS_STORE || (command->need == NEEDS_WRITE && !w->dry_run))
+		(void)!mkdir(w->config->state_dir, 0755);
+	sandbox_warmer(w->config, files ? arguments + 1 : NONE);
+}
+
 static int complain(const char *what, const struct fault *f, int status)
 {
 	warmer_complain(what, f);
@@ -183,7 +210,7 @@ out:
 
 int main(int argc, char **argv)
 {
-	struct warmer w = {.signal_fd = -1, .command = run_named};
+	struct warmer w = {.starter_fd = -1, .signal_fd = -1, .command = run_named};
 	struct options o = {0};
 	struct fault f;
 	const struct command *command = &COMMANDS[0];
@@ -222,10 +249,13 @@ int main(int argc, char **argv)
 	if (w.config == NULL)
 		return complain(NULL, &f, WARMER_USAGE);
 	w.signal_fd = open_signals();
+	seal(&w, command, arguments);
 	optind = 0;
 	status = run(&w, command, count, arguments);
 	if (w.signal_fd >= 0)
 		close(w.signal_fd);
+	if (w.starter_fd >= 0)
+		close(w.starter_fd);
 	config_free(w.config);
 	return status;
 }

@@ -7,7 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { OPTIONS_MAX = 32, OPTION_CONFIG = 1, OPTION_QUIET, OPTION_JSON, OPTION_DRY_RUN };
+enum { OPTIONS_MAX = 32, OPTION_CONFIG = 1, OPTION_QUIET, OPTION_JSON, OPTION_DRY_RUN, OPTION_NO_SANDBOX };
 
 bool warmer_stopping(struct warmer *w)
 {
@@ -26,7 +26,7 @@ int warmer_option(struct warmer *w, int argc, char **argv, const struct option *
 	/* --config was read by main already: without it there is no warmer. */
 	static const struct option COMMON[] = {{"config", required_argument, NULL, OPTION_CONFIG},
 	    {"quiet", no_argument, NULL, OPTION_QUIET}, {"json", no_argument, NULL, OPTION_JSON},
-	    {"dry-run", no_argument, NULL, OPTION_DRY_RUN}, {0}};
+	    {"dry-run", no_argument, NULL, OPTION_DRY_RUN}, {"no-sandbox", no_argument, NULL, OPTION_NO_SANDBOX}, {0}};
 	struct option all[OPTIONS_MAX] = {0};
 	size_t n = 0;
 	for (; own != NULL && own[n].name != NULL && n < OPTIONS_MAX - sizeof COMMON / sizeof COMMON[0]; n++)
@@ -40,6 +40,8 @@ int warmer_option(struct warmer *w, int argc, char **argv, const struct option *
 			w->json = true;
 		else if (c == OPTION_DRY_RUN)
 			w->dry_run = true;
+		else if (c == OPTION_NO_SANDBOX)
+			continue; /* main has seen to it */
 		else if (c != OPTION_CONFIG)
 			return c;
 	}

@@ -25,12 +25,13 @@ struct warmer {
 	struct config *config;
 	struct store *store;
 	struct catalog
-	    *catalog;  /* open for writing; of a command that only reads: for reading, NULL when there is none */
-	bool quiet;    /* nothing but complaints */
-	bool json;     /* results as JSON, one object a line */
-	bool dry_run;  /* say what would be done, do nothing */
-	bool watch;    /* of warm: stay */
-	int signal_fd; /* readable on SIGTERM, SIGINT and SIGWINCH, for a poll; read by warmer_stopping only */
+	    *catalog;   /* open for writing; of a command that only reads: for reading, NULL when there is none */
+	bool quiet;     /* nothing but complaints */
+	bool json;      /* results as JSON, one object a line */
+	bool dry_run;   /* say what would be done, do nothing */
+	bool watch;     /* of warm: stay */
+	int starter_fd; /* starts the fetch service; -1: nobody is needed for that */
+	int signal_fd;  /* readable on SIGTERM, SIGINT and SIGWINCH, for a poll; read by warmer_stopping only */
 	bool stopping, resized;
 	/* Runs another command without arguments, with lock and catalogue as they are. Its exit status; -1: no such. */
 	int (*command)(struct warmer *w, const char *name);

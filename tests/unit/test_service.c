@@ -1,6 +1,8 @@
 /* Reaching and starting the service. This program is its own service: started with --config STATE_DIR it claims,
  * listens, notes that it started, answers a while and leaves. */
+#include "mirror/sandbox_policy.h"
 #include "mirror/service.h"
+#include "mirror/starter.h"
 #include "tests/unit/scratch.h"
 
 #include <fcntl.h>
@@ -48,6 +50,7 @@ struct fixture {
 	char dir[SCRATCH_CAP];
 	struct config config;
 	struct store *store;
+	int talk[2]; /* with a child */
 };
 
 static int setup(void **state)
@@ -122,19 +125,27 @@ static void wait_until_gone(const struct config *c)
 	}
 }
 
-static void dead_service_is_replaced(void **state)
+static void kill_service(const struct config *c)
 {
-	struct fixture *x = *state;
 	struct ucred peer;
 	socklen_t len = sizeof peer;
-	struct fault f;
-	use_program(NULL);
-	int fd = service_connect(&x->config, x->store, &f);
+	int fd = service_connect_running(c);
 	assert_true(fd >= 0);
 	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len), 0);
 	close(fd);
 	assert_int_equal(kill(peer.pid, SIGKILL), 0);
-	wait_until_gone(&x->config);
+	wait_until_gone(c);
+}
+
+static void dead_service_is_replaced(void **state)
+{
+	struct fixture *x = *state;
+	struct fault f;
+	use_program(NULL);
+	int fd = service_connect(&x->config, x->store, &f);
+	assert_true(fd >= 0);
+	close(fd);
+	kill_service(&x->config);
 	fd = service_connect(&x->config, x->store, &f);
 	assert_true(fd >= 0);
 	close(fd);
@@ -190,6 +201,87 @@ static void claim_of_a_file_that_is_gone_does_not_hold(void **state)
 	close(other);
 }
 
+/* Begins a child that is sealed in as a responder, and does `work`. */
+static pid_t begin_confined(struct fixture *x, int (*work)(struct fixture *x, int starter_fd))
+{
+	pid_t child = fork();
+	if (child == 0) {
+		int starter_fd = starter_make(&x->config, NULL);
+		sandbox_responder(&x->config, NULL, LOG_INFO_LEVEL);
+		_exit(starter_fd >= 0 ? work(x, starter_fd) : 99);
+	}
+	return child;
+}
+
+static int end_of(pid_t child)
+{
+	int status = -1;
+	waitpid(child, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Has a service started, twice; between them its parent, who may, kills the first. */
+static int start_twice(struct fixture *x, int starter_fd)
+{
+	struct fault f = {0};
+	char byte = 0;
+	int fd = service_connect_by(starter_fd, &x->config, x->store, &f);
+	if (fd < 0 || write(x->talk[1], "", 1) != 1 || read(x->talk[1], &byte, 1) != 1)
+		return 1;
+	close(fd);
+	fd = service_connect_by(starter_fd, &x->config, x->store, &f);
+	return fd >= 0 && starter_lives(starter_fd) ? 0 : 2;
+}
+
+static void a_confined_program_has_services_started(void **state)
+{
+	struct fixture *x = *state;
+	char byte;
+	use_program(NULL);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, x->talk), 0);
+	pid_t child = begin_confined(x, start_twice);
+	close(x->talk[1]);
+	assert_int_equal(read(x->talk[0], &byte, 1), 1);
+	kill_service(&x->config);
+	assert_int_equal(write(x->talk[0], "", 1), 1);
+	assert_int_equal(end_of(child), 0);
+	assert_int_equal(journal_size(x), 4);
+	close(x->talk[0]);
+}
+
+static int meet_a_failure(struct fixture *x, int starter_fd)
+{
+	struct fault f = {0};
+	int fd = service_connect_by(starter_fd, &x->config, x->store, &f);
+	return fd < 0 && f.class == FAULT_SYSTEM && strstr(f.text, "run/fetch.log") != NULL ? 0 : 1;
+}
+
+static void a_confined_program_learns_why_none_was_started(void **state)
+{
+	struct fixture *x = *state;
+	use_program("/bin/false");
+	assert_int_equal(end_of(begin_confined(x, meet_a_failure)), 0);
+}
+
+static void an_end_of_the_starter_shows(void **state)
+{
+	struct fixture *x = *state;
+	struct fault f = {0};
+	int starter_fd = starter_make(&x->config, &f);
+	assert_true(starter_lives(starter_fd));
+	/* Who asks for nothing that can be answered ends nothing. */
+	assert_int_equal(send(starter_fd, "x", 1, 0), 1);
+	assert_true(starter_lives(starter_fd));
+	/* A request of no bytes is an end, as that of its maker would be. */
+	assert_int_equal(shutdown(starter_fd, SHUT_WR), 0);
+	struct pollfd p = {.fd = starter_fd};
+	assert_int_equal(poll(&p, 1, 30000), 1);
+	assert_false(starter_lives(starter_fd));
+	assert_int_equal(service_connect_by(starter_fd, &x->config, x->store, &f), -1);
+	assert_int_equal(f.class, FAULT_SYSTEM);
+	close(starter_fd);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "--config") == 0)
@@ -201,6 +293,9 @@ int main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(failing_program_is_an_error, setup, teardown),
 	    cmocka_unit_test_setup_teardown(second_claim_is_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(claim_of_a_file_that_is_gone_does_not_hold, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_confined_program_has_services_started, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_confined_program_learns_why_none_was_started, setup, teardown),
+	    cmocka_unit_test_setup_teardown(an_end_of_the_starter_shows, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,8 @@ from .waiting import wait_until
 # Logs of what runs now, by name: conftest.py shows them when a test fails.
 LIVE_LOGS = {}
 
+STARTER = "pkgmirror-start"
+
 TOP = pathlib.Path(__file__).resolve().parents[3]
 BUILD = pathlib.Path(os.environ.get("PKGMIRROR_BUILD", TOP / "build/test"))
 
@@ -99,12 +101,15 @@ class Process:
 
 
 def processes(program, word):
-    """The ids of the live processes of a program that have `word` in their command line or environment."""
+    """The ids of the live processes of a program that have `word` in their command line or environment. What is left outside
+    of a confined program to start services is none of them."""
     found = []
     for entry in pathlib.Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
+            if (entry / "comm").read_text().strip() == STARTER:
+                continue
             if os.path.basename(os.readlink(entry / "exe")) != program or (entry / "stat").read_text().split(") ")[1][0] == "Z":
                 continue
             if word.encode() in (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes():
