@@ -9,6 +9,7 @@ from crash_control import WARM
 from crash_world import complaint
 
 CLIENTS, ASKED = 4, 8
+NOMINATES = 0.15  # how often upstream nominates another build
 TRIES, PAUSE_SEC = 8, 0.1  # as a client does whose mirror is being started again
 SPARED_SEC = 1000  # prune spares what was used in the last ten minutes: its clock is ahead
 COMMANDS = ("warm", "warm", "prune", "prune", "verify", "adopt", "fold", "estimate", "bundle")
@@ -23,6 +24,7 @@ class Load:
         self.world, self.control, self.number = world, control, number
         self.seeds = [rng.random() for _ in range(CLIENTS)]
         self.commands = [(rng.choice(COMMANDS), rng.choice(CLASSES)) for _ in range(2)]
+        self.nominates = rng.random() < NOMINATES
         self.deleted = rng.sample(sorted(world.truth), 4)
         self.lock = threading.Lock()
         self.problems, self.answers, self.statuses = [], 0, {}
@@ -30,6 +32,7 @@ class Load:
     def run(self):
         self.delete_by_hand()
         self.world.change_index(self.number)
+        self.world.nominated += self.nominates
         threads = [threading.Thread(target=self.guard, args=(self.client, random.Random(seed))) for seed in self.seeds]
         threads.append(threading.Thread(target=self.guard, args=(self.operator,)))
         for thread in threads:

@@ -18,10 +18,11 @@ from lib.process import end_process  # noqa: E402
 from lib.signer import Signer  # noqa: E402
 from lib.upstream import Upstream  # noqa: E402
 from lib.waiting import wait_until  # noqa: E402
-from lib.zig import ZigSite, bytes_for  # noqa: E402
+from lib.zig import ZigSite, bytes_for, file_name  # noqa: E402
 
 VERSIONS = ("0.14.1", "0.13.0", "0.12.1")
 NIGHTLY = "0.15.0-dev.621+a63f7875f"
+NOMINATED = tuple(f"0.15.0-dev.{700 + i}+{i}63f7875f" for i in range(5))
 TARGETS = ("x86_64-linux", "aarch64-macos")
 SIZE, BIG_SIZE, BIG_RATE = 150_000, 1_200_000, 6_000_000
 REFS = ("v1.0.0", "v1.1.0", "0123456789abcdef0123456789abcdef01234567")
@@ -55,18 +56,22 @@ class Front(Lighttpd):
 class World:
     """`truth` has the bytes of every path that the mirror can have, without its first slash."""
 
-    def __init__(self, folder, build, environment=None, http2=False):
+    def __init__(self, folder, build, environment=None, hits="static"):
         self.folder, self.build = pathlib.Path(folder), pathlib.Path(build)
         self.authority = Authority(make_folder(self.folder / "authority"))
         self.signer = Signer(make_folder(self.folder / "signer"))
-        self.upstream = Upstream(self.authority, http2=http2).start()
+        self.upstream = Upstream(self.authority).start()
         self.site = ZigSite(self.upstream, self.signer)
         self.truth = {}
+        self.nominated = 0  # so many of NOMINATED are
         self.fill()
+        toolchains = {
+            "upstream": self.upstream.origin, "public_key": self.signer.key, "index_ttl": "1s",
+            "nominated_index": self.upstream.url("/nominated.json"),
+        }
         self.mirror = Mirror(
-            self.authority, toolchains={"upstream": self.upstream.origin, "public_key": self.signer.key, "index_ttl": "1s"},
-            front=Front(threads=8), build=self.build, environment=environment, warmer={"since": "", "classes": ["stable", "dev"]},
-            extra=RULES.format(origin=self.upstream.origin), stall_timeout="5s", fetch_linger="10s",
+            self.authority, toolchains=toolchains, front=Front(hits=hits, threads=8), build=self.build, environment=environment,
+            warmer={"since": "", "classes": ["stable", "nominated", "dev"]}, extra=RULES.format(origin=self.upstream.origin), stall_timeout="5s", fetch_linger="10s",
         )
 
     def fill(self):
@@ -77,6 +82,11 @@ class World:
             key = "master" if version == NIGHTLY else version
             self.site.index[key]["bootstrap"] = self.site.add_file(f"zig-bootstrap-{version}.tar.xz", version, size=BIG_SIZE)
             self.upstream.change(self.site.path(f"zig-bootstrap-{version}.tar.xz"), rate=BIG_RATE)
+        self.nominations = {
+            f"2025.{i}.0-mach": {"version": version, "date": "2025-06-01", "x86_64-linux": self.site.add_file(file_name(version), version, size=SIZE)}
+            for i, version in enumerate(NOMINATED)
+        }
+        self.upstream.add("/nominated.json", self.nominated_document, modified="")
         for name in self.site.places:
             self.truth["zig/" + name] = self.site.body(name)
         for ref in REFS:
@@ -87,6 +97,10 @@ class World:
     def add(self, path, body):
         self.truth[path] = body
         self.upstream.add("/o/" + path, body)
+
+    def nominated_document(self):
+        """0.14.1, and what is nominated by now."""
+        return json.dumps({"0.14.1": self.site.index["0.14.1"], **dict(list(self.nominations.items())[: self.nominated])}).encode()
 
     def change_index(self, number):
         """Upstream's index is another one from now on; it lists the same files."""
@@ -107,7 +121,8 @@ class World:
             end_process(pid, number)
 
     def reset(self):
-        """An empty state_dir."""
+        """An empty state_dir, and nothing nominated."""
+        self.nominated = 0
         self.mirror.stop()
         shutil.rmtree(self.mirror.state)
         (self.mirror.state / "public").mkdir(parents=True)

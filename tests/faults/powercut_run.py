@@ -21,7 +21,7 @@ import crash_checks as checks
 import powercut_model as model
 from crash_control import Control
 from crash_load import Load
-from crash_world import World, preload
+from crash_world import NOMINATED, World, file_name, preload
 
 ROUNDS = 3
 POLICIES = (("all", "zeros"), ("all", "lost"), ("none", "lost"), ("none", "kept"), ("some", "any"), ("first", "any"), ("some", "torn"))
@@ -52,7 +52,10 @@ def record(world, control, recorder, rng):
     recorder.begin(world.mirror.state)
     world.start()
     problems = []
+    for version in NOMINATED[:2]:
+        world.mirror.get("/zig/" + file_name(version))
     for number in range(ROUNDS):
+        world.nominated = number
         load = Load(world, control, rng, number)
         load.run()
         problems += load.problems
