@@ -99,9 +99,14 @@ bool store_copy(int source_fd, int fd, bool reflink, struct fault *f) __attribut
  * it points out of state_dir. */
 bool store_target(const struct store *s, const char *path, char *out, size_t cap) __attribute__((warn_unused_result));
 
-/* Removes the link public/PATH, then the store file `relative`, and the folders that are empty then, and
- * fsyncs what held them. Who reads it goes on reading it. Absence is fine. FAULT_SYSTEM. */
+/* Removes the store file `relative`, then the link public/PATH, and the folders that are empty then, and fsyncs what
+ * held them. A crash in between leaves a link that leads nowhere, which is a miss and tells the next one what is left
+ * to do. Who reads the file goes on reading it. Absence is fine. FAULT_SYSTEM. */
 bool store_remove(const struct store *s, const char *path, const char *relative, struct fault *f)
+    __attribute__((warn_unused_result));
+
+/* Removes a store file without a link, likewise. */
+bool store_remove_file(const struct store *s, const char *relative, struct fault *f)
     __attribute__((warn_unused_result));
 
 /* A lease: the right to write the part and to publish one path, held by an open-file-description lock on one byte of

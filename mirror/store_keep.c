@@ -27,13 +27,20 @@ bool store_target(const struct store *s, const char *path, char *out, size_t cap
 	return len > 0 && (size_t)len < cap && store_path_ok(out) && strncmp(out, "store/", 6) == 0;
 }
 
-bool store_remove(const struct store *s, const char *path, const char *relative, struct fault *f)
+bool store_remove_file(const struct store *s, const char *relative, struct fault *f)
 {
 	if (!store_path_ok(relative))
 		return fault_set(f, FAULT_SYSTEM, "not a path of the store: %s", relative);
-	store_unlink(s, path);
 	if (unlinkat(s->fd, relative, 0) != 0 && errno != ENOENT)
 		return fault_errno(f, FAULT_SYSTEM, errno, "cannot remove %s", relative);
 	store_drop_parents(s, relative);
 	return store_sync_removal(s, relative, f);
+}
+
+bool store_remove(const struct store *s, const char *path, const char *relative, struct fault *f)
+{
+	if (!store_remove_file(s, relative, f))
+		return false;
+	store_unlink(s, path);
+	return true;
 }

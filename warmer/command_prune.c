@@ -152,8 +152,8 @@ static bool remove_file(struct prune *x, const char *path, struct fault *f)
 {
 	char relative[ROUTE_STORE_CAP];
 	struct warmer *w = x->warmer;
-	/* Without a link it is gone already; the store may keep a file that lost its link to a crash: the service finds
-	 * it. */
+	/* Without a link it is gone already; a file that lost its link to a crash is found by the service or by verify.
+	 */
 	return (!store_target(w->store, path, relative, sizeof relative) ||
 	           store_remove(w->store, path, relative, f)) &&
 	       catalog_kept_gone(w->catalog, path, NULL, NULL, x->now, f) && catalog_want_remove(w->catalog, path, f);

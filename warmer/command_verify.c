@@ -4,6 +4,7 @@
 #include "mirror/log.h"
 #include "warmer/json.h"
 #include "warmer/judge.h"
+#include "warmer/orphans.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct verify {
 	bool goes_on; /* keeps the place where it is */
 	int64_t noted_at;
 	int64_t good, bad, gone, failed, bytes;
+	struct orphans orphans;
 };
 
 /* "12.5%" or "12.5" */
@@ -269,7 +271,7 @@ static bool verify_all(struct verify *x, struct fault *f)
 	if (!stopped && f->class != FAULT_ABSENT)
 		return false;
 	note(x, stopped ? last : NULL, true);
-	return true;
+	return !x->goes_on || stopped || orphans_sweep(x->warmer, time(NULL), &x->orphans, f);
 }
 
 /* One path, or all below a folder that it names. */
@@ -306,9 +308,14 @@ static void summary(const struct verify *x)
 		json_int(&j, "gone", x->gone);
 		json_int(&j, "failed", x->failed);
 		json_int(&j, "bytes", x->bytes);
+		json_int(&j, "orphans", x->orphans.found);
+		json_int(&j, "orphan_bytes", x->orphans.bytes);
 		json_bool(&j, "complete", !x->warmer->stopping);
 		json_end(&j);
 	} else if (!x->warmer->quiet) {
+		if (x->orphans.found > 0)
+			printf("%lld without a link %s\n", (long long)x->orphans.found,
+			    x->warmer->dry_run ? "would be removed" : "removed");
 		printf("%lld good, %lld bad, %lld gone, %lld could not be judged%s\n", (long long)x->good,
 		    (long long)x->bad, (long long)x->gone, (long long)x->failed,
 		    x->warmer->stopping ? "; the next run goes on from here" : "");

@@ -8,7 +8,7 @@ import sqlite3
 import struct
 import subprocess
 
-from crash_control import FETCH
+from crash_control import FETCH, WARM
 from crash_world import complaint
 from lib.waiting import wait_until
 
@@ -168,5 +168,21 @@ def sanitizers(world):
     return [f"sanitizer: {name}: {complaint(text)}" for name, text in world.mirror.log_texts().items() if complaint(text)]
 
 
+def accounted(world, control):
+    """Without any request: what nobody leads to is gone after a verify that comes a day later, and what has an entry is there."""
+    control.later(WARM, DAYS_SEC)
+    try:
+        status, text = world.command("verify")
+    finally:
+        control.later(WARM, 0)
+    state = world.mirror.state
+    targets = {os.path.realpath(state / "public" / path) for path in world.mirror.published()}
+    kept = {str((state / "store" / path).resolve()) for path in world.mirror.files("store")}
+    seen = {path for path in world.mirror.published() if (state / "public" / path).exists()}
+    problems = [] if status == 0 else [f"healed: verify: status {status}: {text[-600:]}"]
+    problems += [f"left: {place} is in the store and nobody's" for place in sorted(kept - targets)]
+    return problems + [f"rows: {path}: entry and file do not go together" for path in sorted(set(entries(world)) ^ seen)]
+
+
 def thorough(world, control):
-    return [*leases(world), *everything(world), *after_a_kill(world), *store(world), *leftovers(world, control), *sanitizers(world)]
+    return [*leases(world), *accounted(world, control), *everything(world), *after_a_kill(world), *store(world), *leftovers(world, control), *sanitizers(world)]

@@ -29,7 +29,7 @@ ROW_POLICIES = POLICIES[1:4]
 PROMISES = {
     "lost": "no name that clients see leads to lost bytes, at any point",
     "document": "no document's name leads to lost bytes, at any point",
-    **{word: checks.PROMISES[word] for word in ("published", "ledger", "rows", "lease", "refused", "healed", "sanitizer")},
+    **{word: checks.PROMISES[word] for word in ("published", "ledger", "rows", "lease", "left", "refused", "healed", "sanitizer")},
 }
 FOLDERS = ("", "public")  # that are there before the first program
 
@@ -132,7 +132,7 @@ def machine_started():
     return time.time() - float(pathlib.Path("/proc/uptime").read_text().split()[0])
 
 
-def live(world, state):
+def live(world, control, state):
     """A mirror begins with a state."""
     world.mirror.stop()
     shutil.rmtree(world.mirror.state)
@@ -141,7 +141,7 @@ def live(world, state):
     (world.mirror.state / "public").mkdir(exist_ok=True)
     problems = checks.published(world)
     world.start()
-    problems += checks.everything(world) + checks.after_a_kill(world) + checks.store(world)
+    problems += checks.accounted(world, control) + checks.everything(world) + checks.after_a_kill(world) + checks.store(world)
     return problems + checks.sanitizers(world)
 
 
@@ -193,7 +193,7 @@ def main():
             if problems:
                 break
             lived += 1
-            found = [f"point {i} ({' '.join(policies)}): {problem}" for problem in live(world, state)]
+            found = [f"point {i} ({' '.join(policies)}): {problem}" for problem in live(world, control, state)]
             problems += found
             if found or options.verbose:
                 print("\n".join(found) or f"point {i} ({' '.join(policies)}): good", flush=True)
