@@ -132,6 +132,9 @@ static void become_service(char *const argv[], char *const envp[], int log_fd, i
 {
 	sigset_t none;
 	int fds[3];
+	/* First of all: a web server that finds the socket of a responder that was killed now still open here takes it
+	 * for one that lives, and starts no other. */
+	close(STDIN_FILENO);
 	if (setsid() < 0 || fork() != 0)
 		_exit(0);
 	/* The threads of a responder block the signals that a service must hear. */

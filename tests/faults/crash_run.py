@@ -128,7 +128,7 @@ class Harness:
     def result(self):
         names = [self.control.name(call) for call in range(self.control.at.calls)]
         return {
-            "rounds": self.rounds, "answers": self.answers, "statuses": dict(self.statuses), "problems": self.problems,
+            "rounds": self.rounds, "fronts": self.world.fronts, "answers": self.answers, "statuses": dict(self.statuses), "problems": self.problems,
             "kills": [(ROLES[role], names[call], what, HOWS[how]) for role, call, what, how in self.kills],
         }
 
@@ -144,7 +144,7 @@ def work(queue, folder, build, seed, kills, verbose):
     except BaseException:
         failure = [f"seed {seed} round {harness.rounds if harness else 0}: harness: {traceback.format_exc()}"]
         print(failure[0], flush=True)
-    result = harness.result() if harness else {"rounds": 0, "answers": 0, "statuses": {}, "problems": [], "kills": []}
+    result = harness.result() if harness else {"rounds": 0, "fronts": 0, "answers": 0, "statuses": {}, "problems": [], "kills": []}
     result["problems"] = result["problems"] + failure
     try:
         if harness:
@@ -162,6 +162,8 @@ def tell(results, began):
     seconds = max(1, round(time.monotonic() - began))
     print(f"{len(kills)} kills in {sum(r['rounds'] for r in results)} rounds, {seconds} s; "
           f"{sum(r['answers'] for r in results)} complete answers compared")
+    if fronts := sum(r["fronts"] for r in results):
+        print(f"lighttpd itself had to be started again: {fronts} times")
     print("answers:      " + ", ".join(f"{k} {v}" for k, v in sorted(statuses.items(), key=str)))
     for title, key in (("by program", program_of), ("by call", lambda k: k[1]), ("by moment", lambda k: k[3])):
         print(f"{title + ':':<13} " + ", ".join(f"{name} {n}" for name, n in collections.Counter(map(key, kills)).most_common()))

@@ -63,6 +63,7 @@ class World:
         self.upstream = Upstream(self.authority).start()
         self.site = ZigSite(self.upstream, self.signer)
         self.truth = {}
+        self.fronts = 0  # how often lighttpd itself had to be started again
         self.nominated = 0  # so many of NOMINATED are
         self.fill()
         toolchains = {
@@ -113,7 +114,16 @@ class World:
         self.wait_alive()
 
     def wait_alive(self):
-        wait_until(lambda: self.mirror.get("/").status == 200, "the mirror to answer")
+        """lighttpd starts what died, unless it found the socket of a responder that was killed in the instant of a fork still
+        open in its child: then it takes it for a server of somebody else's, for ever."""
+        alive = lambda: self.mirror.get("/").status == 200
+        try:
+            wait_until(alive, "the mirror to answer", 20)
+        except AssertionError:
+            self.fronts += 1
+            self.mirror.front.stop()
+            self.mirror.front.start(self.mirror)
+            wait_until(alive, "the mirror to answer, behind a new lighttpd")
 
     def end_all(self, number):
         """Signals everything of ours but the web server."""
