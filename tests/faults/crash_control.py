@@ -2,8 +2,10 @@
 
 import ctypes
 import mmap
+import os
 import pathlib
 import shutil
+import signal
 
 ROLES = ("pkgmirror.fcgi", "pkgmirror-fetch", "pkgmirror-warm", "judge", "starter")
 RESPONDER, FETCH, WARM, JUDGE, STARTER = range(len(ROLES))
@@ -17,7 +19,7 @@ class Layout(ctypes.Structure):
 
     _fields_ = [
         ("armed", ctypes.c_int32), ("role", ctypes.c_int32), ("call", ctypes.c_int32), ("how", ctypes.c_int32), ("at", ctypes.c_int64),
-        ("seen", ctypes.c_int64), ("killed", ctypes.c_int32), ("killed_role", ctypes.c_int32), ("killed_call", ctypes.c_int32),
+        ("seen", ctypes.c_int64), ("killed", ctypes.c_int32), ("waits", ctypes.c_int32), ("killed_role", ctypes.c_int32), ("killed_call", ctypes.c_int32),
         ("killed_what", ctypes.c_char * WHAT_CAP), ("later_sec", ctypes.c_int64 * len(ROLES)), ("calls", ctypes.c_int32),
         ("names", (ctypes.c_char * NAME_CAP) * CALLS_CAP), ("counts", (ctypes.c_int64 * CALLS_CAP) * len(ROLES)),
     ]
@@ -47,6 +49,12 @@ class Control:
         self.at.armed = self.at.killed = self.at.seen = 0
         self.at.role, self.at.call, self.at.how, self.at.at = role, call, how, at
         self.at.armed = 1
+
+    def execute(self):
+        """Kills who was to die and may not do it itself."""
+        if self.at.waits:
+            pid, self.at.waits = self.at.waits, 0
+            os.kill(pid, signal.SIGKILL)
 
     def disarm(self):
         """Who was killed: (role, call, the warmer's command), or None."""

@@ -9,6 +9,7 @@ from crash_control import WARM
 from crash_world import complaint
 
 CLIENTS, ASKED = 4, 8
+EXECUTED_SEC = 0.01
 NOMINATES = 0.15  # how often upstream nominates another build
 TRIES, PAUSE_SEC = 8, 0.1  # as a client does whose mirror is being started again
 SPARED_SEC = 1000  # prune spares what was used in the last ten minutes: its clock is ahead
@@ -38,7 +39,9 @@ class Load:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            while thread.is_alive():
+                thread.join(EXECUTED_SEC)
+                self.control.execute()
 
     def guard(self, function, *arguments):
         try:

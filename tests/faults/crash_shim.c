@@ -46,6 +46,7 @@ struct control {
 	int64_t at;              /* at the how manieth */
 	_Atomic int64_t seen;
 	_Atomic int32_t killed; /* the process id; 0: nobody yet */
+	_Atomic int32_t waits;  /* one that cannot kill itself */
 	int32_t killed_role, killed_call;
 	char killed_what[WHAT_CAP];
 	int64_t later_sec[ROLES]; /* what time() tells more than it is */
