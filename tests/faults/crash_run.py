@@ -26,7 +26,7 @@ from crash_load import Load
 from crash_world import World, preload
 
 THOROUGH_EVERY, RESET_EVERY = 12, 60
-HITS = ("static", "self", "offload")  # who sends what is here: a seed's remainder chooses
+FRONTS = (("fastcgi", "static"), ("fastcgi", "self"), ("fastcgi", "offload"), ("cgi", "static"))  # a seed's remainder chooses
 WEIGHTS = (20, 38, 26, 11, 5)  # of ROLES
 
 
@@ -39,7 +39,7 @@ class Harness:
         shim = folder / "shim"
         shim.mkdir()
         self.control = Control(build / "tests/faults/crash_shim.so", shim)
-        self.world = World(folder / "world", build, {"LD_PRELOAD": preload(build, self.control.library)}, HITS[seed % len(HITS)])
+        self.world = World(folder / "world", build, {"LD_PRELOAD": preload(build, self.control.library)}, *FRONTS[seed % len(FRONTS)])
         self.world.start()
         self.typical = None
         self.kills, self.rounds, self.answers = [], 0, 0

@@ -56,7 +56,7 @@ class Front(Lighttpd):
 class World:
     """`truth` has the bytes of every path that the mirror can have, without its first slash."""
 
-    def __init__(self, folder, build, environment=None, hits="static"):
+    def __init__(self, folder, build, environment=None, mode="fastcgi", hits="static"):
         self.folder, self.build = pathlib.Path(folder), pathlib.Path(build)
         self.authority = Authority(make_folder(self.folder / "authority"))
         self.signer = Signer(make_folder(self.folder / "signer"))
@@ -71,7 +71,7 @@ class World:
             "nominated_index": self.upstream.url("/nominated.json"),
         }
         self.mirror = Mirror(
-            self.authority, toolchains=toolchains, front=Front(hits=hits, threads=8), build=self.build, environment=environment,
+            self.authority, toolchains=toolchains, front=Front(mode, hits, threads=8), build=self.build, environment=environment,
             warmer={"since": "", "classes": ["stable", "nominated", "dev"]}, extra=RULES.format(origin=self.upstream.origin), stall_timeout="5s", fetch_linger="10s",
         )
 
