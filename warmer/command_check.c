@@ -79,7 +79,7 @@ static bool is_plain(
 
 static bool digest_body(struct checked *x, struct digest_result *d, struct fault *f)
 {
-	struct judge_pace pace = {0};
+	struct pace pace = {0};
 	return judge_digest(x->table.warmer, x->body_fd, &pace, d, f);
 }
 

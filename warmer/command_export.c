@@ -110,7 +110,7 @@ static bool export_file(
     struct export *x, const struct catalog_kept *e, int fd, const struct store_info *info, struct fault *f)
 {
 	char relative[sizeof e->path + 16];
-	struct judge_pace pace = {0};
+	struct pace pace = {0};
 	struct digest_result d;
 	struct bundle_line line = {.kind = BUNDLE_FILE, .size = e->size};
 	if (!judge_digest(x->warmer, fd, &pace, &d, f))

@@ -20,13 +20,13 @@
 enum { SPARED_SEC = 600, DAY_SEC = 24 * 3600, CLASSES_CAP = 128, DAYS_MAX = 36500 };
 
 static const char *const CLASSES[] = {"stable", "nominated", "dev", "package", "artifact"};
-enum { CLASS_COUNT = sizeof CLASSES / sizeof CLASSES[0] };
+enum { CLASS_COUNT = sizeof CLASSES / sizeof CLASSES[0], DEV = 2 };
 
 /* A file that may go. */
 struct candidate {
 	char *path;
 	int64_t size, used_at;
-	bool dev;
+	size_t class; /* of CLASSES */
 };
 
 struct prune {
@@ -40,13 +40,22 @@ struct prune {
 	bool short_of_memory;
 };
 
+/* CLASS_COUNT when there is no such. */
+static size_t find_class(const char *name)
+{
+	size_t i = 0;
+	while (i < CLASS_COUNT && strcmp(CLASSES[i], name) != 0)
+		i++;
+	return i;
+}
+
 static bool add_class(struct prune *x, const char *name)
 {
-	for (size_t i = 0; i < CLASS_COUNT; i++)
-		if (strcmp(CLASSES[i], name) == 0) {
-			x->classes[i] = true;
-			return true;
-		}
+	size_t i = find_class(name);
+	if (i < CLASS_COUNT) {
+		x->classes[i] = true;
+		return true;
+	}
 	fprintf(stderr, "pkgmirror-warm: no class %s: stable, nominated, dev, package or artifact\n", name);
 	return false;
 }
@@ -105,7 +114,7 @@ static bool keep(void *arg, const char *path, int64_t size, int64_t used_at, con
 		x->cap = cap;
 	}
 	struct candidate *c = &x->all[x->count];
-	*c = (struct candidate){strdup(path), size, used_at, strcmp(class, "dev") == 0};
+	*c = (struct candidate){strdup(path), size, used_at, find_class(class)};
 	x->short_of_memory = c->path == NULL;
 	x->count += c->path != NULL;
 	return c->path != NULL;
@@ -115,7 +124,7 @@ static bool keep(void *arg, const char *path, int64_t size, int64_t used_at, con
 static bool is_due(const struct prune *x, const struct candidate *c)
 {
 	const int days = x->days >= 0 ? x->days : x->warmer->config->warmer.dev_keep_days;
-	const bool aged = x->days >= 0 || c->dev;
+	const bool aged = x->days >= 0 || c->class == DEV;
 	return x->excess > 0 || (aged && c->used_at <= x->now - (int64_t)days * DAY_SEC);
 }
 
@@ -174,26 +183,67 @@ static bool remove_both(struct prune *x, const struct candidate *c, struct fault
 	return x->warmer->dry_run || (remove_file(x, c->path, f) && (!has || remove_file(x, signature, f)));
 }
 
-static void prune_one(struct prune *x, const struct candidate *c)
+/* The leases of the file and of its signature. A dry run has nothing to lock in a state_dir that it may not write. */
+static bool take_leases(struct prune *x, const struct candidate *c, struct store_lease leases[2], struct fault *f)
+{
+	char signature[WIRE_PATH_CAP + 16];
+	snprintf(signature, sizeof signature, "%s.minisig", c->path);
+	return x->warmer->dry_run || (store_lease_take(x->warmer->store, c->path, &leases[0], f) &&
+	                                 store_lease_take(x->warmer->store, signature, &leases[1], f));
+}
+
+/* A nominated index names it, though the service has not moved it yet. */
+static bool is_nominated(struct prune *x, const struct catalog_kept *e)
+{
+	struct catalog_artifact listed;
+	const char *slash = strrchr(e->path, '/');
+	return strcmp(e->kind, "toolchain") == 0 &&
+	       catalog_artifact_get(x->warmer->catalog, slash != NULL ? slash + 1 : e->path, &listed, NULL) &&
+	       listed.nominated;
+}
+
+/* Reads anew, under the leases, what the choice was made by: since then the build may have been nominated, or the file
+ * handed out. FAULT_ABSENT when it has gone. */
+static bool read_again(struct prune *x, struct candidate *c, struct fault *f)
+{
+	struct fold_result folded = {0};
+	struct catalog_kept e;
+	if (x->warmer->dry_run)
+		return true;
+	if (!fold_journal(x->warmer, &folded, f) || !catalog_kept_get(x->warmer->catalog, c->path, &e, f))
+		return false;
+	c->size = e.size;
+	c->used_at = e.last_hit_at > e.stored_at ? e.last_hit_at : e.stored_at;
+	c->class = find_class(e.class);
+	if (c->class == DEV && is_nominated(x, &e))
+		c->class = find_class("nominated");
+	return true;
+}
+
+/* Whether it still may and should go. */
+static bool goes(const struct prune *x, const struct candidate *c)
 {
 	char relative[ROUTE_STORE_CAP];
-	struct store_lease lease = {.fd = -1};
-	struct fault f;
-	bool there = store_target(x->warmer->store, c->path, relative, sizeof relative);
-	/* A dry run has no file to lock in a state_dir that it may not write. */
-	if ((there && in_use(x, c, relative)) ||
-	    (!x->warmer->dry_run && !store_lease_take(x->warmer->store, c->path, &lease, &f) &&
-	        f.class == FAULT_BUSY)) {
+	if (c->class == CLASS_COUNT || !x->classes[c->class] || !is_due(x, c))
+		return false;
+	return !store_target(x->warmer->store, c->path, relative, sizeof relative) || !in_use(x, c, relative);
+}
+
+static void prune_one(struct prune *x, struct candidate *c)
+{
+	struct store_lease leases[2] = {{.fd = -1}, {.fd = -1}};
+	struct fault f = {0};
+	const bool known = take_leases(x, c, leases, &f) && read_again(x, c, &f);
+	if (known ? !goes(x, c) : f.class == FAULT_BUSY) {
 		x->spared++;
-		return;
-	}
-	if (!remove_both(x, c, &f)) {
+	} else if (known && remove_both(x, c, &f)) {
+		tell(x, c->path, c->size, c->used_at);
+	} else if (known || f.class != FAULT_ABSENT) {
 		warmer_complain(c->path, &f);
 		x->failed++;
-	} else {
-		tell(x, c->path, c->size, c->used_at);
 	}
-	store_lease_drop(&lease);
+	store_lease_drop(&leases[0]);
+	store_lease_drop(&leases[1]);
 }
 
 static void summary(const struct prune *x)

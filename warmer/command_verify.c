@@ -19,7 +19,7 @@ static const char CURSOR[] = "verify";
 
 struct verify {
 	struct warmer *warmer;
-	struct judge_pace pace;
+	struct pace pace;
 	int sample;   /* in 1/100 of a percent; PERCENT_SCALE: all */
 	bool goes_on; /* keeps the place where it is */
 	int64_t noted_at;

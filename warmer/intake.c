@@ -99,7 +99,7 @@ static size_t find_signature(const struct take *t, char text[MINISIGN_FILE_MAX +
 static bool judge(struct take *t, struct fault *f)
 {
 	char text[MINISIGN_FILE_MAX + 1];
-	struct judge_pace pace = {0};
+	struct pace pace = {0};
 	struct judge_case c = {.route = t->x->route, .fd = t->fd, .digest = &t->digest, .own = t->own[0] != '\0'};
 	c.signature_len = find_signature(t, text);
 	c.signature = c.signature_len > 0 ? text : NULL;

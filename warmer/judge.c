@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PIECE = 256 * 1024 };
+enum { PIECE = 256 * 1024, LONGEST_MS = 60 * 1000 };
 
 static int64_t now_ms(void)
 {
@@ -22,22 +22,17 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Waits until as much time has gone as the bytes so far may take. */
-static void keep_pace(struct warmer *w, struct judge_pace *pace, int64_t bytes)
+/* Waits until as much time has gone as the bytes so far may take, or until asked to stop. */
+static void keep_pace(struct warmer *w, struct pace *pace, int64_t bytes)
 {
-	if (pace->bytes_sec <= 0)
-		return;
-	if (pace->begun_ms == 0)
-		pace->begun_ms = now_ms();
-	pace->bytes += bytes;
-	int64_t wait_ms = pace->begun_ms + pace->bytes * 1000 / pace->bytes_sec - now_ms();
+	int64_t now = now_ms();
+	const int64_t end = now + pace_wait_ms(pace, bytes, now);
 	struct pollfd stop = {.fd = w->signal_fd, .events = POLLIN};
-	if (wait_ms > 0)
-		poll(&stop, 1, (int)(wait_ms < 10000 ? wait_ms : 10000));
+	for (; now < end && !warmer_stopping(w); now = now_ms())
+		poll(&stop, 1, (int)(end - now < LONGEST_MS ? end - now : LONGEST_MS));
 }
 
-static bool digest_pieces(
-    struct warmer *w, int fd, struct judge_pace *pace, struct digest *d, char *buffer, struct fault *f)
+static bool digest_pieces(struct warmer *w, int fd, struct pace *pace, struct digest *d, char *buffer, struct fault *f)
 {
 	for (int64_t at = 0;;) {
 		if (warmer_stopping(w))
@@ -53,7 +48,7 @@ static bool digest_pieces(
 	}
 }
 
-bool judge_digest(struct warmer *w, int fd, struct judge_pace *pace, struct digest_result *out, struct fault *f)
+bool judge_digest(struct warmer *w, int fd, struct pace *pace, struct digest_result *out, struct fault *f)
 {
 	struct digest *d = digest_new();
 	char *buffer = malloc(PIECE);

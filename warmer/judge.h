@@ -8,17 +8,12 @@
 #include "mirror/digest.h"
 #include "mirror/verify.h"
 #include "mirror/zighash.h"
+#include "warmer/pace.h"
 #include "warmer/warmer.h"
-
-/* How fast files are read. */
-struct judge_pace {
-	int64_t bytes_sec; /* 0: no limit */
-	int64_t begun_ms, bytes;
-};
 
 /* Digests a whole file. FAULT_BUSY when asked to stop meanwhile, FAULT_SYSTEM when it cannot be read. Blocks
  * for as long as the pace says. */
-bool judge_digest(struct warmer *w, int fd, struct judge_pace *pace, struct digest_result *out, struct fault *f)
+bool judge_digest(struct warmer *w, int fd, struct pace *pace, struct digest_result *out, struct fault *f)
     __attribute__((warn_unused_result));
 
 struct judge_case {

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from lib import strace
 from lib.lighttpd import Lighttpd
 from lib.waiting import wait_until
 from lib.zig import file_name
@@ -82,6 +83,40 @@ def test_nothing_in_use_goes(mirror):
     assert removed == [cold] and summary["spared"] >= 1
     assert {in_journal, read, held} <= set(mirror.published())
     assert mirror.rows("SELECT hits FROM entry WHERE path = ?", in_journal) == [{"hits": 1}]
+
+
+@pytest.mark.parametrize("what", ["nominated", "listed", "journal", "hit"])
+def test_what_changes_before_its_lease_is_taken_stays(mirror, tmp_path, what):
+    """prune has chosen three nightlies and is stopped before it has the first one's lease."""
+    chosen, name = path_of(DEV[0]), file_name(DEV[0])
+    now = int(time.time())
+    with strace.stopped(mirror, "openat", "run/leases", "prune", "--json", output=tmp_path / "trace") as run:
+        if what == "journal":
+            with open(mirror.state / "run/hits.log", "a") as journal:
+                journal.write(f"{now}\t{chosen}\t-\t200\t1\n")
+        with sqlite3.connect(mirror.state / "catalog.db", timeout=30) as db:
+            if what == "hit":
+                db.execute("UPDATE entry SET last_hit_at = ? WHERE path = ?", (now - DAY, chosen))
+            if what == "nominated":  # as the service does it
+                new = mirror.state / "store/zig/nominated" / DEV[0]
+                new.mkdir(parents=True)
+                for end in ("", ".minisig"):
+                    (mirror.state / "store/zig/dev" / DEV[0] / (name + end)).rename(new / (name + end))
+                    link = mirror.state / "public" / (chosen + end)
+                    link.unlink()
+                    link.symlink_to(f"../../store/zig/nominated/{DEV[0]}/{name}{end}")
+                    os.utime(new / (name + end), (now - 100 * DAY, now - 100 * DAY))
+                db.execute("UPDATE entry SET class = 'nominated' WHERE version = ?", (DEV[0],))
+            if what == "listed":
+                db.execute("INSERT INTO release VALUES ('nominated', '2025.6.0-mach', 0, ?, NULL, 'nominated', 0, '{}')", (DEV[0],))
+                db.execute("INSERT INTO artifact VALUES (?, 'nominated', '2025.6.0-mach', 'x86_64-linux', ?, 'https://n.example/x', ?, 1, 0)",
+                           (name, DEV[0], "0" * 64))
+                db.execute("DELETE FROM artifact WHERE file = ? AND source = 'index'", (name,))
+        db.close()
+    *removed, summary = map(json.loads, run.out.splitlines())
+    assert [line["path"] for line in removed] == [path_of(DEV[1]), path_of(DEV[2])] and summary["spared"] == 1
+    assert {chosen, chosen + ".minisig"} <= set(mirror.published())
+    assert mirror.rows("SELECT count(*) AS n FROM entry WHERE version = ?", DEV[0]) == [{"n": 2}]
 
 
 def test_room_is_made_by_the_least_recently_used(make_mirror, mirror):
