@@ -269,6 +269,9 @@ static bool drips(struct transfer *t, int64_t now)
 static bool stalls(struct transfer *t, int64_t now)
 {
 	int64_t sec = t->pool->config->stall_timeout_sec;
+	/* The pauses that our own limit makes are not the upstream's. */
+	if (t->bandwidth_bytes > 0)
+		sec += 1 + TRANSFER_FILLS * TRANSFER_BUFFER_LEAST / t->bandwidth_bytes;
 	if (now - t->progress_ms < sec * 1000)
 		return false;
 	snprintf(t->error, sizeof t->error, "nothing came for %lld seconds", (long long)sec);

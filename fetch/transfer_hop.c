@@ -64,8 +64,15 @@ void transfer_set_policy(struct transfer *t)
 		curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file);
 		curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
 	}
-	if (t->bandwidth_bytes > 0)
+	/* libcurl fills the buffer a hundred times before it looks at the limit: a second's worth. */
+	if (t->bandwidth_bytes > 0) {
+		int64_t buffer = t->bandwidth_bytes / TRANSFER_FILLS;
+		if (buffer < TRANSFER_BUFFER_LEAST)
+			buffer = TRANSFER_BUFFER_LEAST;
+		if (buffer < BUFFER_BYTES)
+			curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)buffer);
 		curl_easy_setopt(e, CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)t->bandwidth_bytes);
+	}
 }
 
 /* Reads the token of a rule; its last line end does not count. */

@@ -11,6 +11,9 @@
 
 enum { TRANSFER_CERTIFICATES = 64 };
 
+/* How often libcurl fills its buffer between two looks at a limit of bandwidth, and the least buffer that it has. */
+enum { TRANSFER_FILLS = 100, TRANSFER_BUFFER_LEAST = 1024 };
+
 /* The certificate that a host last showed. libcurl tells it with the first transfer of a connection only. */
 struct certificate {
 	char authority[256], address[64];
