@@ -71,6 +71,7 @@ struct job {
 	char content[CATALOG_CONTENT_CAP]; /* what the path is known by; "" when nothing is */
 	struct zighash zig;
 
+	struct fault own;     /* what this machine could not do for the present transfer */
 	struct fault failure; /* the weightiest so far */
 };
 

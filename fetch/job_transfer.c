@@ -155,7 +155,7 @@ static void tell_size(struct job *j)
  * old one sees a mixture. */
 static bool start_over(struct job *j)
 {
-	int fd = store_part_open(j->fetch->store, j->route.path, true, NULL, &j->failure);
+	int fd = store_part_open(j->fetch->store, j->route.path, true, NULL, &j->own);
 	if (fd < 0)
 		return false;
 	close(j->fd);
@@ -172,13 +172,13 @@ static bool reserve(struct job *j)
 	if (j->size <= j->at || fallocate(j->fd, FALLOC_FL_KEEP_SIZE, 0, j->size) == 0)
 		return true;
 	if (errno == ENOSPC || errno == EDQUOT)
-		return fault_errno(&j->failure, FAULT_FULL, errno, "no room for the %lld bytes of %s",
-		    (long long)j->size, j->route.path);
+		return fault_errno(
+		    &j->own, FAULT_FULL, errno, "no room for the %lld bytes of %s", (long long)j->size, j->route.path);
 	/* The file system does not know how. */
 	int64_t free_bytes = store_free_bytes(j->fetch->store);
 	if (free_bytes < 0 || j->size - j->at <= free_bytes)
 		return true;
-	return fault_set(&j->failure, FAULT_FULL, "%s needs %lld bytes, %lld are free", j->route.path,
+	return fault_set(&j->own, FAULT_FULL, "%s needs %lld bytes, %lld are free", j->route.path,
 	    (long long)(j->size - j->at), (long long)free_bytes);
 }
 
@@ -208,7 +208,7 @@ static bool on_data(void *arg, const void *bytes, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return fault_errno(&j->failure, FAULT_SYSTEM, errno, "cannot write part/%s", j->route.path);
+			return fault_errno(&j->own, FAULT_SYSTEM, errno, "cannot write part/%s", j->route.path);
 		digest_add(j->digest, p, (size_t)n);
 		j->at += n;
 		p += n;
@@ -267,7 +267,11 @@ static void on_done(void *arg, const struct transfer_result *result)
 	j->result = *result;
 	if (!host_ails(result))
 		queue_host_good(&j->fetch->queue, j->entry.host);
-	if (j->failure.class == FAULT_FULL || j->failure.class == FAULT_SYSTEM) {
+	if (j->own.class == FAULT_FULL) {
+		/* Another one may claim less. */
+		job_next_source(j, &j->own);
+	} else if (j->own.class == FAULT_SYSTEM) {
+		j->failure = j->own;
 		job_fail(j);
 	} else if (result->ok ? j->size < 0 || j->at == j->size : result->size > 0 && result->size == j->at) {
 		/* A range behind the last byte is how an upstream says that this is all. */
@@ -297,6 +301,7 @@ void job_begin_transfer(struct job *j)
 	if (!j->entry.person && !j->unlimited && c->warmer.bandwidth_bytes > 0)
 		wish.bandwidth_bytes = c->warmer.bandwidth_bytes / c->warmer.connections + 1;
 	j->begun_at = j->at;
+	j->own = (struct fault){0};
 	if (j->at > j->furthest)
 		j->furthest = j->at;
 	job_phase(j, JOB_TRANSFER);
