@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -42,9 +43,19 @@ static bool may(const struct site *site, const char *name, int mode, const char 
 	return false;
 }
 
+/* The folder that this process holds open has no name any more. */
+static bool is_removed(const struct site *site, struct health *h)
+{
+	struct stat st;
+	if (fstat(store_fd(site->store), &st) != 0 || st.st_nlink > 0)
+		return false;
+	add_reason(h, "state_dir was removed under this process: start it again");
+	return true;
+}
+
 static void look_at_store(const struct site *site, struct health *h)
 {
-	h->ready = may(site, ".", R_OK | X_OK, "state_dir cannot be read", h);
+	h->ready = !is_removed(site, h) && may(site, ".", R_OK | X_OK, "state_dir cannot be read", h);
 	if (h->ready && may(site, "run", W_OK | X_OK, "run/ in state_dir cannot be written", h))
 		may(site, "catalog.db", R_OK, "catalog.db cannot be read", h);
 }

@@ -18,7 +18,8 @@ struct site {
 	atomic_int waiting;        /* how many do */
 	void (*waits)(void *arg);  /* called when one more does; NULL: nobody minds */
 	void *waits_arg;
-	/* CGI: seals this process in, once it is known whether the request may need the fetch service. NULL: it is. */
+	/* CGI: seals this process in, once it is known whether the request may need the fetch service. NULL: there is
+	 * nothing to do. */
 	void (*seal)(struct site *site, bool may_start);
 	atomic_int_least64_t asked_again; /* UTC seconds: when a refresh was last asked for */
 };

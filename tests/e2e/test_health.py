@@ -1,6 +1,7 @@
 """/-/health: live, ready, and degraded with its reasons; the status page and the metrics say the same."""
 
 import json
+import shutil
 import time
 
 import pytest
@@ -105,3 +106,13 @@ def test_a_disk_that_is_nearly_full(make_mirror):
         mirror.stop()
     finally:
         run(["umount", "-l", mirror.state])
+
+
+def test_a_state_that_was_removed(make_mirror):
+    mirror = make_mirror(front=Lighttpd("fastcgi"))
+    check_degraded(mirror)
+    shutil.rmtree(mirror.state)
+    found = health(mirror, status=503)
+    assert (found["status"], found["live"], found["ready"]) == ("fail", True, False)
+    assert found["reasons"] == ["state_dir was removed under this process: start it again"]
+    assert metric(mirror, "ready") == 0
