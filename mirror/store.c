@@ -122,6 +122,16 @@ static bool make_folders(const struct store *s, const char *state_dir, struct fa
 	return true;
 }
 
+/* What root makes in the state of another user, that user's services could not change any more. */
+static bool is_right_user(const struct store *s, const char *state_dir, struct fault *f)
+{
+	struct stat st;
+	if (geteuid() != 0 || fstatat(s->fd, "run", &st, AT_SYMLINK_NOFOLLOW) != 0 || st.st_uid == 0)
+		return true;
+	return fault_set(f, FAULT_SYSTEM, "state_dir %s belongs to user %u: run this as that user, not as root",
+	    state_dir, (unsigned)st.st_uid);
+}
+
 struct store *store_open(const char *state_dir, bool create, struct fault *f)
 {
 	struct store *s = calloc(1, sizeof *s);
@@ -139,7 +149,7 @@ struct store *store_open(const char *state_dir, bool create, struct fault *f)
 		fault_errno(f, FAULT_SYSTEM, errno, "state_dir %s", state_dir);
 		goto failed;
 	}
-	if (create && !make_folders(s, state_dir, f))
+	if (create && (!is_right_user(s, state_dir, f) || !make_folders(s, state_dir, f)))
 		goto failed;
 	return s;
 failed:

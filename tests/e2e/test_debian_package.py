@@ -168,6 +168,14 @@ def test_install_upgrade_remove_purge(machine, unpacked):
     assert enabled == ["./multi-user.target.wants/pkgmirror-fetch.service", "./multi-user.target.wants/pkgmirror.service",
                        "./sockets.target.wants/pkgmirror.socket", "./timers.target.wants/pkgmirror-acme.timer",
                        "./timers.target.wants/pkgmirror-prune.timer", "./timers.target.wants/pkgmirror-verify.timer"]
+    # What root would make the services could not write to.
+    owner = machine.run("id", "-u", "pkgmirror").strip()
+    for words in (["pkgmirror-warm", "verify"], ["pkgmirror-warm", "warm"], ["/usr/libexec/pkgmirror/pkgmirror-fetch", "--stay"]):
+        refused = machine.run(*words, status=None)
+        assert f"state_dir /var/lib/pkgmirror belongs to user {owner}: run this as that user, not as root" in refused
+        assert refused.count("\n") == 1
+    assert machine.shell("find /var/lib/pkgmirror").split() == ["/var/lib/pkgmirror", "/var/lib/pkgmirror/run"]
+    assert "0 bad" in machine.run("runuser", "-u", "pkgmirror", "--", "pkgmirror-warm", "verify")
     machine.run("logrotate", "--debug", "/etc/logrotate.d/pkgmirror")
 
     # deploy/install leaves it alone.
