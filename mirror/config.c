@@ -37,7 +37,8 @@ static const struct key RULE_KEYS[] = {{"path", ""}, {"upstream", ""}, {"redirec
     {"public_key", ""}, {"require", ""}, {"token_file", ""}};
 
 static const struct key WARMER_KEYS[] = {{"connections", "4"}, {"bandwidth", "0"}, {"classes", NULL},
-    {"since", "0.6.0"}, {"complete_versions", "true"}, {"dev_keep_days", "90"}, {"max_bytes", "0"}};
+    {"since", "0.6.0"}, {"complete_versions", "true"}, {"dev_keep_days", "90"}, {"max_bytes", "0"},
+    {"access_logs", NULL}};
 
 static const struct key SITE_KEYS[] = {{"name", ""}, {"text", ""}, {"contact", ""}, {"logo", ""}, {"templates", ""}};
 

@@ -58,6 +58,7 @@ struct config_warmer {
 	bool complete_versions;
 	int dev_keep_days;
 	int64_t max_bytes; /* 0 = no limit */
+	struct config_list access_logs; /* of the web server; absolute */
 };
 
 /* What the pages for people say of the operator. */

@@ -108,6 +108,11 @@ static bool fill_warmer(const struct reader *r, struct config_warmer *w)
 		return false;
 	if (*w->since != '\0' && !zigfile_version_parse(w->since, strlen(w->since), &since))
 		return value_wrong_text(r, "since", "not a Zig version, such as \"0.11.0\"");
+	if (!value_list(r, "access_logs", NULL, &w->access_logs))
+		return false;
+	for (size_t i = 0; i < w->access_logs.count; i++)
+		if (*w->access_logs.items[i] != '/')
+			return value_wrong_text(r, "access_logs", "not an absolute path");
 	return value_int(r, "connections", 1, 64, &w->connections) &&
 	       value_size(r, "bandwidth", 0, &w->bandwidth_bytes) &&
 	       value_bool(r, "complete_versions", &w->complete_versions) &&
@@ -261,6 +266,7 @@ void config_free(struct config *c)
 	free(c->toolchains.prefix);
 	free(c->toolchains.upstream);
 	config_list_free(&c->toolchains.fallbacks);
+	config_list_free(&c->warmer.access_logs);
 	free(c->toolchains.nominated_index);
 	free(c->warmer.since);
 	free(c->site.name);

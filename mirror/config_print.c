@@ -114,6 +114,7 @@ static void print_warmer(const struct config_warmer *w, FILE *out)
 	print_bool(out, "  ", "complete_versions", w->complete_versions);
 	print_number(out, "  ", "dev_keep_days", w->dev_keep_days, "");
 	print_number(out, "  ", "max_bytes", w->max_bytes, "");
+	print_list(out, "  ", "access_logs", &w->access_logs);
 	fputs("}\n", out);
 }
 

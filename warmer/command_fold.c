@@ -2,8 +2,6 @@
 #include "warmer/fold.h"
 #include "warmer/json.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -24,16 +22,6 @@ static void print(const struct warmer *w, const struct fold_result *r)
 	}
 }
 
-static bool fold_path(struct warmer *w, const char *path, struct fold_result *r, struct fault *f)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return fault_errno(f, FAULT_SYSTEM, errno, "%s", path);
-	bool ok = fold_file(w, fd, path, FOLD_ACCESS, r, f);
-	close(fd);
-	return ok;
-}
-
 int command_fold(struct warmer *w, int argc, char **argv)
 {
 	struct fold_result r = {0};
@@ -41,11 +29,9 @@ int command_fold(struct warmer *w, int argc, char **argv)
 	bool ok;
 	if (warmer_option(w, argc, argv, NULL) != -1)
 		return WARMER_USAGE;
-	ok = fold_journal(w, &r, &f);
-	if (!ok)
-		warmer_complain(NULL, &f);
+	ok = fold_known(w, &r);
 	for (int i = optind; i < argc && !warmer_stopping(w); i++)
-		if (!fold_path(w, argv[i], &r, &f)) {
+		if (!fold_access(w, argv[i], &r, &f)) {
 			warmer_complain(NULL, &f);
 			ok = false;
 		}

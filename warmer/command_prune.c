@@ -290,8 +290,9 @@ int command_prune(struct warmer *w, int argc, char **argv)
 		return WARMER_USAGE;
 	if (w->catalog == NULL)
 		return WARMER_DONE;
-	bool ok = fold_journal(w, &folded, &f) && plan(&x, &f);
-	if (!ok)
+	/* Without a log it is not known what was used lately: then nothing goes. */
+	bool ok = fold_known(w, &folded);
+	if (ok && !(ok = plan(&x, &f)))
 		warmer_complain(NULL, &f);
 	for (size_t i = 0; ok && i < x.count && !warmer_stopping(w); i++)
 		if (is_due(&x, &x.all[i]))

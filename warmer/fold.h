@@ -24,4 +24,13 @@ bool fold_file(struct warmer *w, int fd, const char *name, enum fold_kind kind, 
  * not lost: it stays until the next time. */
 bool fold_journal(struct warmer *w, struct fold_result *r, struct fault *f) __attribute__((warn_unused_result));
 
+/* Folds an access log by its name, following links. As fold_file; FAULT_SYSTEM also when it cannot be opened,
+ * FAULT_ABSENT when there is none. */
+bool fold_access(struct warmer *w, const char *path, struct fold_result *r, struct fault *f)
+    __attribute__((warn_unused_result));
+
+/* Folds all that is known to have hits: the journal, and each of the configured access_logs with its predecessor PATH.1,
+ * which a rotation made of it since the last time. Goes on after a fault, complains of each, and returns false. */
+bool fold_known(struct warmer *w, struct fold_result *r) __attribute__((warn_unused_result));
+
 #endif

@@ -20,9 +20,10 @@ SYSTEMCTL = """#!/bin/sh
 echo "$*: $(sed -n 2p /etc/systemd/system/pkgmirror.socket.d/caddy.conf 2>/dev/null)" >>/src/calls
 case $1 in enable | disable) SYSTEMD_OFFLINE=1 /usr/bin/systemctl.debian $(echo "$*" | sed s/--now//) ;; esac
 """
+LOG = "/var/log/pkgmirror/access.log"
 # What stays: the operator's, and what tells of the user.
 KEPT = re.compile(r"/(etc/pkgmirror(\.conf|/.*)|var/lib/pkgmirror(-acme)?/.*|var/log/.*|var/cache/.*|src/.*|root/.*"
-                  r"|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?|etc/\.pwd\.lock|var/lib/(lighttpd|nginx|apache2|systemd)/.*)$")
+                  r"|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?|etc/\.pwd\.lock|var/lib/(lighttpd|logrotate|nginx|apache2|systemd)/.*)$")
 
 
 def git(*words):
@@ -93,13 +94,25 @@ def test_install_upgrade_another_server_uninstall(machine):
     machine.stop_services()
 
     # Another server takes its place; the one before is as it was.
-    install(machine, "/src/new", "apache", "--domain", DOMAIN, "--no-packages")
+    said = install(machine, "/src/new", "apache", "--domain", DOMAIN, "--no-packages")
+    if "access_logs" not in machine.run("cat", "/etc/pkgmirror.conf"):  # a configuration from before there was one
+        assert "hits are not counted" in said
+        machine.shell(f"printf 'warmer {{ access_logs = {{\"{LOG}\"}} }}\\n' >>/etc/pkgmirror.conf")
     changed = machine.changed()
     assert "/etc/pkgmirror.conf" in changed and "/etc/apache2/sites-enabled/pkgmirror.conf" in changed
     assert "/etc/lighttpd" not in " ".join(changed)
     machine.start_services()
     machine.start_server("apache2ctl", "-D", "FOREGROUND")
-    assert machine.digest(f"/zig/{NAME}") == WHOLE
+    machine.shell("rm -f /var/lib/pkgmirror/run/hits.log")
+    assert machine.digest(f"/zig/{NAME}?source=apache") == WHOLE
+    # What Apache sent by itself is counted by the warmer's own unit, as its user, over a rotation.
+    machine.wait(f"grep -q source=apache {LOG}", "the line of the hit")
+    machine.run("logrotate", "-f", "/etc/logrotate.d/pkgmirror")
+    assert machine.shell(f"stat -c '%U %G %a %s' {LOG}").strip() == "www-data pkgmirror 640 0"
+    warm = machine.unit("pkgmirror-warm.service")["Service"]
+    machine.services.append(machine.start("setpriv", f"--reuid={warm['User']}", f"--regid={warm['Group']}", "--clear-groups",
+                                          *shlex.split(warm["ExecStart"])))
+    machine.wait(f"sqlite3 -readonly /var/lib/pkgmirror/catalog.db \"SELECT 'n=' || sum(count) FROM hit WHERE source = 'apache'\" | grep -qx n=1", "the hit")
     machine.stop_services()
 
     refused = install(machine, "/src/new", "nginx", "--domain", DOMAIN, "--no-packages", status=1)
@@ -135,6 +148,7 @@ def test_install_upgrade_another_server_uninstall(machine):
     assert calls.index("restart pkgmirror.socket: SocketGroup=caddy") < calls.index("restart caddy: SocketGroup=caddy")
     assert calls.index("daemon-reload: SocketGroup=caddy") < calls.index("restart pkgmirror.socket: SocketGroup=caddy")
     changed = " ".join(machine.changed())
+    assert machine.shell(f"stat -c '%U %G %a' {LOG}").strip() == "caddy pkgmirror 640"
     assert "/etc/caddy/pkgmirror.Caddyfile" in changed and "/etc/caddy/Caddyfile" not in changed and "/etc/nginx" not in changed
 
     install(machine, "/src/new", "--uninstall")

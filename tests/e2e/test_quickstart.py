@@ -123,6 +123,17 @@ def test_wrong_options_are_refused(tree, tmp_path, options, said):
     assert said in done.stderr
 
 
+@pytest.mark.parametrize("name, said", [("with a space", "may only have"), ("x" * 90, "is too long")])
+def test_a_path_that_cannot_be_used_is_refused_before_it_is_made(tree, tmp_path, name, said):
+    for place, folder in ((tmp_path / name, "/"), (name, tmp_path)):
+        done = subprocess.run(
+            [str(tree / "deploy/quickstart"), "--dir", str(place)], cwd=folder,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+        )
+        assert done.returncode == 1 and said in done.stderr and done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_port_in_use_is_named(tree, tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -86,21 +86,23 @@ def test_news_in_the_middle_of_a_warm(make_mirror, upstream, site, watch):
     assert all(upstream.paths().count(site.path(name)) == 1 for name in (old, file_name("0.14.1", "aarch64-macos")))
 
 
-def test_hits_are_folded_and_old_nightlies_pruned(make_mirror, upstream, site, watch):
-    mirror = make_mirror(warmer={"since": "0.14.0", "dev_keep_days": 1}, toolchains={"index_ttl": "1d"})
+def test_hits_are_folded_and_old_nightlies_pruned(make_mirror, upstream, site, watch, tmp_path):
+    log = tmp_path / "access.log"
+    mirror = make_mirror(warmer={"since": "0.14.0", "dev_keep_days": 1, "access_logs": [str(log)]}, toolchains={"index_ttl": "1d"})
     nightly, release = file_name("0.15.0-dev.621+a63f7875f"), file_name("0.14.1")
     journal, then = mirror.state / "run/hits.log", int(time.time()) - 3 * 24 * 3600
     assert mirror.get("/zig/" + nightly).whole
     mirror.wait_published(f"zig/{nightly}.minisig")
     wait_until(lambda: journal.exists() and journal.read_text(), "the line of the miss")
     journal.write_text(f"{then}\tzig/{release}\ttests\t200\t5\n")
+    log.write_text(f'- - - [10/Oct/2025:13:55:36 +0000] "GET /zig/{release}?source=static HTTP/2.0" 200 7 "-" "curl/8.5"\n')
     with write_rows(mirror) as db:
         db.execute("UPDATE entry SET stored_at = ?, last_hit_at = NULL", (then,))
     for name in (nightly, nightly + ".minisig"):
         os.utime(mirror.state / "public/zig" / name, (then, then))
     watch(mirror)
-    hits = [{"path": f"zig/{release}", "source": "tests", "count": 1, "bytes": 5}]
-    wait_until(lambda: mirror.rows("SELECT path, source, count, bytes FROM hit") == hits, "the hits to be folded")
+    hits = [{"path": f"zig/{release}", "source": source, "count": 1, "bytes": size} for source, size in (("static", 7), ("tests", 5))]
+    wait_until(lambda: mirror.rows("SELECT path, source, count, bytes FROM hit ORDER BY source") == hits, "the hits to be folded")
     wait_until(lambda: not here(mirror, nightly) and not here(mirror, nightly + ".minisig"), "the nightly to go")
     wait_until(lambda: len(mirror.published()) == 10, "the warm of the release")
 

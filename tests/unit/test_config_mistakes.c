@@ -81,6 +81,7 @@ static const struct {
     {"site {\n logo = \"/etc/passwd\"\n}\n", "t.conf:3: logo: is no .svg, .png or .webp file"},
     {"site {\n logo = \"/nonexistent/logo.svg\"\n}\n", "t.conf:3: logo: cannot be read"},
     {"site {\n templates = \"here\"\n}\n", "t.conf:3: templates: not an absolute path"},
+    {"warmer {\n access_logs = {\"/a\", \"b\"}\n}\n", "t.conf:3: access_logs: not an absolute path"},
     {"site {\n colour = \"red\"\n}\n", "t.conf:3: colour: unknown key"},
     {"maintenance = maybe\n", "t.conf:2: maintenance: neither true nor false"},
     {"fetch_linger = 1w\n",

@@ -60,8 +60,17 @@ class Front:
         self.challenges = self.folder / "acme"
         self.challenges.mkdir(exist_ok=True)
         self.certificate()
+        self.access_log = self.folder / "weblog/access.log"
+        self.access_log.parent.mkdir(exist_ok=True)
+        self.access_log.touch(0o640)
+        if os.geteuid() == 0:
+            shutil.chown(self.access_log, "www-data")
         self.start_responder()
         self.start_server()
+
+    def log_place(self):
+        """Only where the server sends files by itself are hits counted from its log."""
+        return {"/var/log/pkgmirror/access.log": self.access_log} if self.hits == "static" else {}
 
     def start_server(self):
         self.server = Process(type(self).__name__.lower(), self.write(), self.mirror.logs / "server.out", env=self.environment())
@@ -119,6 +128,7 @@ class Lighttpd(Front):
         uploads.chmod(0o777)
         name = "pkgmirror.conf" if self.hits == "static" else "pkgmirror-offload.conf"
         (enabled / "50-pkgmirror.conf").write_text(adapt((DEPLOY / "lighttpd" / name).read_text(), {
+            **self.log_place(),
             'pkgmirror_mount   = ""': f'pkgmirror_mount   = "{self.mount}"', "pkg.example.org": self.host, ":443": f":{self.port}",
             '"/var/lib/pkgmirror"': f'"{self.mirror.state}"', "/run/pkgmirror/fcgi.sock": self.fastcgi,
             "/etc/pkgmirror/tls": self.tls_folder, "/var/lib/pkgmirror-acme": self.challenges,
@@ -145,7 +155,7 @@ class Nginx(Front):
     def write(self):
         name = "pkgmirror.conf" if self.hits == "static" else "pkgmirror-offload.conf"
         changes = {
-            "pkg.example.org": self.host, "listen 80;": f"listen {self.http};", "listen [::]:80;": f"listen [::]:{self.http};",
+            **self.log_place(), "pkg.example.org": self.host, "listen 80;": f"listen {self.http};", "listen [::]:80;": f"listen [::]:{self.http};",
             "listen 443 ": f"listen {self.port} ", "listen [::]:443 ": f"listen [::]:{self.port} ",
             "/etc/pkgmirror/tls": self.tls_folder, "/var/lib/pkgmirror-acme": self.challenges,
             "/var/lib/pkgmirror/public": self.mirror.state / "public", "/run/pkgmirror/fcgi.sock": self.fastcgi,
@@ -172,7 +182,7 @@ class Caddy(Front):
     def write(self):
         name = "pkgmirror.caddy" if self.hits == "static" else "pkgmirror-offload.caddy"
         changes = {
-            "pkg.example.org": self.host, "/var/lib/pkgmirror/public": self.mirror.state / "public",
+            **self.log_place(), "pkg.example.org": self.host, "/var/lib/pkgmirror/public": self.mirror.state / "public",
             "/run/pkgmirror/fcgi.sock": self.fastcgi,
         }
         if self.mount and self.hits == "static":
@@ -246,6 +256,7 @@ class Apache(Front):
 
     def site(self):
         changes = {
+            **self.log_place(),
             "PKGMIRROR_HOST    pkg.example.org": f"PKGMIRROR_HOST    {self.host}", "PKGMIRROR_MOUNT   /": f"PKGMIRROR_MOUNT   {self.mount}/",
             "PKGMIRROR_STATE   /var/lib/pkgmirror\n": f"PKGMIRROR_STATE   {self.mirror.state}\n",
             "/etc/pkgmirror/tls": self.tls_folder, "PKGMIRROR_ACME    /var/lib/pkgmirror-acme": f"PKGMIRROR_ACME    {self.challenges}",
