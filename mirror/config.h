@@ -57,7 +57,7 @@ struct config_warmer {
 	char *since; /* a version; "" = all */
 	bool complete_versions;
 	int dev_keep_days;
-	int64_t max_bytes; /* 0 = no limit */
+	int64_t max_bytes;              /* 0 = no limit */
 	struct config_list access_logs; /* of the web server; absolute */
 };
 

@@ -142,6 +142,20 @@ static void allow_arguments(struct sandbox *s, char *const *arguments)
 	}
 }
 
+/* The folders of the access logs: a rotation makes other files there while a watcher stays. */
+static void allow_logs(struct sandbox *s, const struct config_list *logs)
+{
+	for (size_t i = 0; i < logs->count; i++) {
+		char folder[PATH_CAP];
+		const char *slash = strrchr(logs->items[i], '/');
+		size_t len = slash == logs->items[i] ? 1 : (size_t)(slash - logs->items[i]);
+		if (len < sizeof folder) {
+			snprintf(folder, sizeof folder, "%.*s", (int)len, logs->items[i]);
+			sandbox_allow(s, folder, SANDBOX_READ);
+		}
+	}
+}
+
 void sandbox_warmer(const struct config *c, char *const *arguments)
 {
 	struct sandbox s;
@@ -149,6 +163,7 @@ void sandbox_warmer(const struct config *c, char *const *arguments)
 	allow_state(&s, c, SANDBOX_WRITE);
 	allow_system(&s, SANDBOX_READ);
 	allow_arguments(&s, arguments);
+	allow_logs(&s, &c->warmer.access_logs);
 	sandbox_seal(&s);
 }
 

@@ -17,7 +17,7 @@ void sandbox_responder(const struct config *c, const char *socket, enum log_leve
 void sandbox_service(const struct config *c);
 
 /* Writes below state_dir, and in what `arguments` names (NULL at its end; options among them do no harm): a file or
- * folder that is there, else the folder that it would be made in. */
+ * folder that is there, else the folder that it would be made in. Reads the folders of the access_logs. */
 void sandbox_warmer(const struct config *c, char *const *arguments);
 
 /* Runs curl(1); writes in the folder for temporary files. */

@@ -29,8 +29,9 @@ bool fold_journal(struct warmer *w, struct fold_result *r, struct fault *f) __at
 bool fold_access(struct warmer *w, const char *path, struct fold_result *r, struct fault *f)
     __attribute__((warn_unused_result));
 
-/* Folds all that is known to have hits: the journal, and each of the configured access_logs with its predecessor PATH.1,
- * which a rotation made of it since the last time. Goes on after a fault, complains of each, and returns false. */
+/* Folds all that is known to have hits: the journal, and each of the configured access_logs with its predecessor
+ * PATH.1, which a rotation made of it since the last time. Goes on after a fault, complains of each, and returns false.
+ */
 bool fold_known(struct warmer *w, struct fold_result *r) __attribute__((warn_unused_result));
 
 #endif
