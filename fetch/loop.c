@@ -4,6 +4,7 @@
 #include "fetch/documents.h"
 #include "fetch/job.h"
 #include "fetch/nominate.h"
+#include "mirror/digest.h"
 #include "mirror/log.h"
 #include "mirror/service.h"
 
@@ -14,6 +15,7 @@
 enum {
 	SWEEP_EVERY_MS = 3600 * 1000,
 	LOOK_EVERY_MS = 1000,
+	REOPEN_EVERY_MS = 60 * 1000,
 	SWEEP_AGE_SEC = 7 * 24 * 3600,
 	FIXED_WAITS = 2,
 	UNPACK_WAITS = 128,
@@ -70,9 +72,13 @@ static void look_after_files(struct fetch *x, int64_t *next_ms)
 		return;
 	*next_ms = fetch_now_ms() + LOOK_EVERY_MS;
 	service_turn_log(x->store);
-	if (x->catalog == NULL || !catalog_is_gone(x->catalog))
+	if (x->catalog != NULL && !catalog_is_gone(x->catalog))
 		return;
-	log_event(LOG_WARN_LEVEL, "catalog", "error", "it was deleted; a new one begins", NULL);
+	/* One that could not be opened may have been short of descriptors or memory for a moment only. */
+	if (x->catalog == NULL)
+		*next_ms += REOPEN_EVERY_MS - LOOK_EVERY_MS;
+	else
+		log_event(LOG_WARN_LEVEL, "catalog", "error", "it was deleted; a new one begins", NULL);
 	catalog_close(x->catalog);
 	x->catalog = catalog_open(x->config->state_dir, CATALOG_WRITE, store_on_network(x->store), &f);
 	if (x->catalog == NULL)
@@ -89,7 +95,9 @@ int loop_run(struct fetch *x, struct loop_options *o)
 	while (!leaving) {
 		/* Before anything is published: two services would write the same parts. */
 		o->displaced = !o->holds(o->arg);
-		if (o->displaced)
+		/* What OpenSSL could not set up it never does. Who waits asks the next service. */
+		o->starved = digest_memory_denied();
+		if (o->displaced || o->starved)
 			break;
 		sweep(x, &next_sweep);
 		look_after_files(x, &next_look);

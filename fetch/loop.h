@@ -15,10 +15,12 @@ struct loop_options {
 	bool (*holds)(void *arg); /* false: the place belongs to another service, or to nobody */
 	void *arg;
 	bool displaced; /* set at the end: it did not hold any more */
+	bool starved;   /* set at the end: OpenSSL was denied memory */
 };
 
-/* Serves until the linger is over, a signal, or until it holds its place no more: then the socket is left alone.
- * Returns the listening socket, which may have been remade, for the caller to close. Blocks. */
+/* Serves until the linger is over, a signal, or until OpenSSL was denied memory, or until it holds its place no more:
+ * then the socket is left alone. Returns the listening socket, which may have been remade, for the caller to close.
+ * Blocks. */
 int loop_run(struct fetch *x, struct loop_options *options);
 
 #endif

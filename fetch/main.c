@@ -3,6 +3,7 @@
 #include "fetch/documents.h"
 #include "fetch/fetch.h"
 #include "fetch/loop.h"
+#include "mirror/digest.h"
 #include "mirror/log.h"
 #include "mirror/sandbox_policy.h"
 #include "mirror/service.h"
@@ -123,6 +124,20 @@ static int failed(const struct fault *f, const char *event, int status)
 	return status;
 }
 
+/* The exit status of a service that has ended, and a line that says why. */
+static int told_why(const struct loop_options *o)
+{
+	if (!o->displaced && !o->starved) {
+		log_event(LOG_INFO_LEVEL, "stop", "why", "asked to, or idle", NULL);
+		return EXIT_SUCCESS;
+	}
+	log_event(LOG_ERROR_LEVEL, "stop", "why",
+	    o->displaced ? "run/ was deleted or replaced: this service has lost its place"
+	                 : "Cannot allocate memory: OpenSSL was denied some, the next service begins afresh",
+	    NULL);
+	return EXIT_FAILURE;
+}
+
 /* Everything between the claim and its end. */
 static int serve(struct fetch *x, int claim_fd, int signal_fd, bool stay)
 {
@@ -156,9 +171,7 @@ static int serve(struct fetch *x, int claim_fd, int signal_fd, bool stay)
 	service_ready();
 	int listener = loop_run(x, &o);
 	close(listener);
-	log_event(o.displaced ? LOG_ERROR_LEVEL : LOG_INFO_LEVEL, "stop", "why",
-	    o.displaced ? "run/ was deleted or replaced: this service has lost its place" : "asked to, or idle", NULL);
-	status = o.displaced ? EXIT_FAILURE : EXIT_SUCCESS;
+	status = told_why(&o);
 out:
 	documents_free(x->documents);
 	queue_clear(&x->queue);
@@ -178,6 +191,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	digest_watch_memory();
 	log_open("pkgmirror-fetch", STDERR_FILENO, LOG_INFO_LEVEL);
 	c = config_load(config_path(options.config), &f);
 	if (c == NULL)
@@ -194,6 +208,11 @@ int main(int argc, char **argv)
 	}
 	raise_limits();
 	signal_fd = open_signals();
+	if (signal_fd < 0) {
+		fault_errno(&f, FAULT_SYSTEM, errno, "cannot hear signals");
+		status = failed(&f, "start", EXIT_FAILURE);
+		goto out;
+	}
 	sandbox_service(c);
 	x.config = c;
 	x.store = store;

@@ -2,6 +2,7 @@
 #include "digest.h"
 #include "sha256.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -14,18 +15,67 @@
 
 enum { FILE_PIECE = 256 * 1024 };
 
+/* OpenSSL's hooks take no argument. */
+static bool memory_denied;
+
+static void *take(void *memory, size_t size)
+{
+	memory_denied = memory_denied || (memory == NULL && size > 0);
+	return memory;
+}
+
+static void *watched_malloc(size_t size, const char *file, int line)
+{
+	(void)file, (void)line;
+	return take(malloc(size), size);
+}
+
+static void *watched_realloc(void *old, size_t size, const char *file, int line)
+{
+	(void)file, (void)line;
+	return take(realloc(old, size), size);
+}
+
+static void watched_free(void *memory, const char *file, int line)
+{
+	(void)file, (void)line;
+	free(memory);
+}
+
+void digest_watch_memory(void)
+{
+	CRYPTO_set_mem_functions(watched_malloc, watched_realloc, watched_free);
+}
+
+bool digest_memory_denied(void)
+{
+	return memory_denied;
+}
+
 struct digest {
 	EVP_MD_CTX *sha256;
 	crypto_generichash_state blake2b;
 	int64_t bytes;
 };
 
+/* A context that has all the memory that it will need: what is done with it later cannot fail. NULL when memory is
+ * short. */
+static EVP_MD_CTX *sha256_context(void)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	if (context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1) {
+		EVP_MD_CTX_free(context);
+		context = NULL;
+	}
+	return context;
+}
+
 struct digest *digest_new(void)
 {
 	struct digest *d = aligned_alloc(_Alignof(struct digest), sizeof *d);
 	if (d == NULL)
 		return NULL;
-	d->sha256 = EVP_MD_CTX_new();
+	d->sha256 = sha256_context();
 	if (d->sha256 == NULL) {
 		free(d);
 		return NULL;
@@ -37,7 +87,7 @@ struct digest *digest_new(void)
 void digest_reset(struct digest *d)
 {
 	d->bytes = 0;
-	EVP_DigestInit_ex(d->sha256, EVP_sha256(), NULL);
+	EVP_DigestInit_ex(d->sha256, NULL, NULL);
 	crypto_generichash_init(&d->blake2b, NULL, 0, DIGEST_BLAKE2B_LEN);
 }
 
@@ -117,12 +167,11 @@ struct sha256 *sha256_new(void)
 	struct sha256 *h = malloc(sizeof *h);
 	if (h == NULL)
 		return NULL;
-	h->context = EVP_MD_CTX_new();
+	h->context = sha256_context();
 	if (h->context == NULL) {
 		free(h);
 		return NULL;
 	}
-	EVP_DigestInit_ex(h->context, EVP_sha256(), NULL);
 	return h;
 }
 

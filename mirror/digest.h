@@ -41,6 +41,13 @@ void digest_free(struct digest *d);
  * end. */
 bool digest_add_file(struct digest *d, int fd, int64_t end, struct fault *f) __attribute__((warn_unused_result));
 
+/* Keeps an eye on OpenSSL's memory, for digest_memory_denied. To be called before anything else has used OpenSSL. */
+void digest_watch_memory(void);
+
+/* Whether OpenSSL was ever denied memory since digest_watch_memory. What it sets up once it does not set up again: a
+ * process in which that failed may never again be able to compute a digest or to speak TLS. */
+bool digest_memory_denied(void);
+
 /* The lower-case hex SHA-256 of the DER form of a PEM certificate, "" when `pem` is none. */
 void digest_certificate(const char *pem, char out[DIGEST_SHA256_HEX_CAP]);
 
