@@ -79,8 +79,9 @@ void job_turn_unpack(struct job *j)
 		return;
 	unpack_stop(j->unpack);
 	j->unpack = NULL;
-	/* Whoever was killed has said nothing of the archive: once more, then a later job finds the part. */
-	if (r.fault.class == FAULT_SYSTEM && j->unpack_killed++ == 0) {
+	/* Whoever was killed has said nothing of the archive: once more, then a later job finds the part. One that died
+	 * by itself may have been denied memory by the machine: the second one's death is the archive's. */
+	if ((r.fault.class == FAULT_SYSTEM || r.died) && j->unpack_killed++ == 0) {
 		log_fault(&r.fault, "unpack", "path", j->route.path, NULL);
 		job_judge_content(j);
 		return;

@@ -67,7 +67,7 @@ struct job {
 	struct digest_result digested; /* of the whole file, from here on */
 	struct verify_verdict verdict;
 	struct unpack *unpack;
-	int unpack_killed;                 /* how often the child was killed by somebody else */
+	int unpack_killed;                 /* how often the child gave no verdict */
 	char content[CATALOG_CONTENT_CAP]; /* what the path is known by; "" when nothing is */
 	struct zighash zig;
 

@@ -65,6 +65,32 @@ static bool confine(int file, int pipe)
 	return true;
 }
 
+/* Whether all of the file can be read: a disk that fails says nothing of an archive. */
+static bool is_readable(int fd, struct fault *f)
+{
+	char block[16 * 1024];
+	ssize_t n = 1;
+	for (off_t at = 0; n > 0 || (n < 0 && errno == EINTR); at += n > 0 ? n : 0)
+		n = pread(fd, block, sizeof block, at);
+	return n == 0 || fault_errno(f, FAULT_SYSTEM, errno, "archive: cannot be read");
+}
+
+/* Judges the archive. Only what fails twice, while the file can be read, is the archive's fault: a single failure may
+ * be the disk's, or the machine was short of memory. */
+static void judge(bool package, struct unpack_result *r)
+{
+	for (int tries = 0; tries < 2; tries++) {
+		*r = (struct unpack_result){0};
+		if (package ? zighash_compute(FILE_AT, &r->zig, &r->fault) : archive_check(FILE_AT, NULL, &r->fault)) {
+			r->fault = (struct fault){0};
+			return;
+		}
+	}
+	/* Memory that the limit denied is the archive's fault. */
+	if (is_readable(FILE_AT, &r->fault) && r->fault.class == FAULT_SYSTEM)
+		r->fault.class = FAULT_INTEGRITY;
+}
+
 /* The child's whole life. */
 static void run_child(int file, int pipe, bool package, pid_t parent)
 {
@@ -72,11 +98,7 @@ static void run_child(int file, int pipe, bool package, pid_t parent)
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (getppid() != parent || !confine(file, pipe))
 		_exit(EXIT_FAILURE);
-	bool ok = package ? zighash_compute(FILE_AT, &result.zig, &result.fault)
-	                  : archive_check(FILE_AT, NULL, &result.fault);
-	/* Memory that the limit denied is the archive's fault. */
-	if (!ok && result.fault.class == FAULT_SYSTEM)
-		result.fault.class = FAULT_INTEGRITY;
+	judge(package, &result);
 	/* Less than PIPE_BUF: it goes whole or not at all. */
 	ssize_t n = write(PIPE_AT, &result, sizeof result);
 	_exit(n == sizeof result ? EXIT_SUCCESS : EXIT_FAILURE);
@@ -128,13 +150,14 @@ static bool take_answer(struct unpack *u, struct unpack_result *out)
 		return false;
 	r->fault.text[FAULT_TEXT_CAP - 1] = '\0';
 	r->zig.reason[ZIGHASH_REASON_CAP - 1] = '\0';
-	if ((r->fault.class != FAULT_NONE && r->fault.class != FAULT_INTEGRITY) ||
+	if ((r->fault.class != FAULT_NONE && r->fault.class != FAULT_INTEGRITY && r->fault.class != FAULT_SYSTEM) ||
 	    !is_text(r->zig.hash, sizeof r->zig.hash) || !is_text(r->zig.multihash, sizeof r->zig.multihash) ||
 	    !is_text(r->zig.tree, sizeof r->zig.tree))
 		return false;
 	*out = *r;
+	out->died = false;
 	if (r->fault.class != FAULT_NONE)
-		fault_set(&out->fault, FAULT_INTEGRITY, "%s", r->fault.text);
+		fault_set(&out->fault, r->fault.class, "%s", r->fault.text);
 	return true;
 }
 
@@ -146,9 +169,12 @@ static void blame(int status, struct fault *f)
 	else if (signal_number == SIGKILL)
 		/* The kernel when memory is short, or a person: no limit of ours does. */
 		fault_set(f, FAULT_SYSTEM, "archive: the process that unpacked it was killed");
+	else if (signal_number == 0)
+		/* It could not begin, or not answer. */
+		fault_set(f, FAULT_SYSTEM, "archive: the process that unpacks it has failed (status %d)",
+		    WEXITSTATUS(status));
 	else
-		fault_set(f, FAULT_INTEGRITY, "archive: the process that unpacked it died (%s %d)",
-		    signal_number != 0 ? "signal" : "status", signal_number != 0 ? signal_number : status);
+		fault_set(f, FAULT_INTEGRITY, "archive: the process that unpacked it died (signal %d)", signal_number);
 }
 
 /* Returns the status of the child once it is gone. */
@@ -180,8 +206,10 @@ bool unpack_done(struct unpack *u, struct unpack_result *out)
 	kill(u->pid, SIGKILL);
 	int status = reap(u);
 	*out = (struct unpack_result){0};
-	if (!take_answer(u, out))
+	if (!take_answer(u, out)) {
+		out->died = true;
 		blame(status, &out->fault);
+	}
 	return true;
 }
 

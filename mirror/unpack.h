@@ -13,7 +13,9 @@ struct unpack;
 
 struct unpack_result {
 	struct fault fault; /* FAULT_NONE: it is whole. FAULT_INTEGRITY: it is not, or asks for more than the limits.
-	                       FAULT_SYSTEM: somebody else killed the child, which tells nothing of the archive */
+	                       FAULT_SYSTEM: somebody else killed the child, it could not begin, or the file
+	                       cannot be read, which tells nothing of the archive */
+	bool died;          /* the child gave no answer */
 	struct zighash zig; /* of a package that is whole; else "" */
 };
 
