@@ -44,8 +44,8 @@ static time_t now_sec(void)
 /* Where it is the file beside the database that has no room, SQLite tells of an I/O error. */
 static bool is_full(sqlite3 *db)
 {
-	int code = sqlite3_errcode(db) & 0xff;
-	return code == SQLITE_FULL || (code == SQLITE_IOERR && sqlite3_system_errno(db) == ENOSPC);
+	int code = sqlite3_errcode(db) & 0xff, error = sqlite3_system_errno(db);
+	return code == SQLITE_FULL || (code == SQLITE_IOERR && (error == ENOSPC || error == EDQUOT || error == EFBIG));
 }
 
 static bool fail(struct catalog *c, const char *what, struct fault *f)
@@ -258,12 +258,21 @@ struct catalog *catalog_open(const char *state_dir, enum catalog_mode mode, bool
 	}
 	snprintf(c->file, sizeof c->file, "%s/catalog.db", state_dir);
 	if (mode == CATALOG_READ && access(c->file, F_OK) != 0) {
-		fault_set(f, FAULT_ABSENT, "%s: there is no catalogue yet", c->file);
+		if (errno == ENOENT)
+			fault_set(f, FAULT_ABSENT, "%s: there is no catalogue yet", c->file);
+		else
+			fault_errno(f, FAULT_SYSTEM, errno, "%s", c->file);
 		goto failed;
 	}
 	flags |= mode == CATALOG_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	if (sqlite3_open_v2(c->file, &c->db, flags, NULL) != SQLITE_OK) {
 		fail(c, "cannot be opened", f);
+		goto failed;
+	}
+	/* When it cannot open a file for writing SQLite opens it for reading, and tells at the first write. */
+	if (mode == CATALOG_WRITE && sqlite3_db_readonly(c->db, "main") == 1) {
+		fault_set(
+		    f, FAULT_SYSTEM, "%s: cannot be opened for writing (permission, or too many open files)", c->file);
 		goto failed;
 	}
 	sqlite3_busy_timeout(c->db, BUSY_MS);
@@ -400,11 +409,26 @@ int catalog_column(struct catalog_query *q, const char *name)
 	return -1;
 }
 
+/* Whether the texts of the row can be had. SQLite may need memory for them, and has no other way to tell of its lack
+ * than a NULL that looks like one of the table's. */
+static bool has_texts(struct catalog_query *q)
+{
+	for (int i = 0; i < sqlite3_data_count(q->statement); i++)
+		if (sqlite3_column_type(q->statement, i) == SQLITE_TEXT && sqlite3_column_text(q->statement, i) == NULL)
+			return false;
+	return true;
+}
+
 int catalog_next(struct catalog_query *q, struct fault *f)
 {
 	int code = sqlite3_step(q->statement);
-	if (code == SQLITE_ROW)
+	if (code == SQLITE_ROW && has_texts(q))
 		return 1;
+	if (code == SQLITE_ROW) {
+		fault_errno(
+		    f, FAULT_SYSTEM, ENOMEM, "%s: %s", q->catalog->file, sql_statement_names[q - q->catalog->queries]);
+		return -1;
+	}
 	if (code == SQLITE_DONE)
 		return 0;
 	fail(q->catalog, sql_statement_names[q - q->catalog->queries], f);
