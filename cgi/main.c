@@ -117,11 +117,18 @@ static void print_signing_key(const struct config *c)
 	attest_key_forget(&key);
 }
 
+static int cannot_print(void)
+{
+	struct fault f;
+	fault_errno(&f, FAULT_SYSTEM, errno, "cannot print the configuration");
+	return complain(&f);
+}
+
 static int check_config(const struct config *c)
 {
 	struct fault f = {0};
 	if (!config_print(c, stdout))
-		return EXIT_FAILURE;
+		return cannot_print();
 	struct store *store = store_open(c->state_dir, false, &f);
 	if (store == NULL)
 		printf("# journal mode: not known yet (%s)\n", f.text);
@@ -131,7 +138,7 @@ static int check_config(const struct config *c)
 		printf("# journal mode: WAL\n");
 	store_close(store);
 	print_signing_key(c);
-	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return fflush(stdout) == 0 ? EXIT_SUCCESS : cannot_print();
 }
 
 /* A CGI takes the state as it finds it when it can: the folders were made once, and a hit need not look at each. */
@@ -283,6 +290,7 @@ int main(int argc, char **argv)
 		return status;
 	log_open("pkgmirror.fcgi", STDERR_FILENO, LOG_INFO_LEVEL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a write that fails will tell */
 	config = config_load(config_path(o.config), &f);
 	if (config != NULL && o.check) {
 		status = check_config(config);

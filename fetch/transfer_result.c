@@ -5,6 +5,7 @@
 #include "mirror/digest.h"
 #include "mirror/url.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -77,6 +78,8 @@ static void judge_result(struct transfer *t, CURLcode code, long status, struct 
 		r->fault = t->fault;
 		r->again = false;
 		r->refused = true;
+	} else if (code == CURLE_OUT_OF_MEMORY) {
+		fault_errno(&r->fault, FAULT_SYSTEM, ENOMEM, "%s", t->first_url);
 	} else if (status == 404 || status == 410) {
 		r->absent = true;
 		fault_set(&r->fault, FAULT_ABSENT, "%s: upstream answered %ld", t->first_url, status);
@@ -91,8 +94,8 @@ static void judge_result(struct transfer *t, CURLcode code, long status, struct 
 		fault_set(&r->fault, FAULT_UPSTREAM, "%s: upstream answered %ld", t->first_url, status);
 	} else {
 		r->again = code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_SSL_CACERT_BADFILE &&
-		           code != CURLE_UNSUPPORTED_PROTOCOL && code != CURLE_OUT_OF_MEMORY &&
-		           code != CURLE_WRITE_ERROR && !(t->stalled && (t->dripped || !t->head_told));
+		           code != CURLE_UNSUPPORTED_PROTOCOL && code != CURLE_WRITE_ERROR &&
+		           !(t->stalled && (t->dripped || !t->head_told));
 		fault_set(&r->fault, FAULT_UPSTREAM, "%s: %s", t->first_url,
 		    t->error[0] != '\0' ? t->error : curl_easy_strerror(code));
 	}

@@ -41,13 +41,19 @@ bool fault_set(struct fault *f, enum fault_class class, const char *format, ...)
 	return false;
 }
 
+/* No room: on the disk, in the quota, in the largest file that this process may write. */
+static bool is_full(int error)
+{
+	return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
 bool fault_errno(struct fault *f, enum fault_class class, int error, const char *format, ...)
 {
 	va_list arguments;
 	char reason[96];
 	if (f == NULL)
 		return false;
-	f->class = class == FAULT_SYSTEM && (error == ENOSPC || error == EDQUOT) ? FAULT_FULL : class;
+	f->class = class == FAULT_SYSTEM && is_full(error) ? FAULT_FULL : class;
 	va_start(arguments, format);
 	vsnprintf(f->text, sizeof f->text, format, arguments);
 	va_end(arguments);

@@ -35,8 +35,8 @@ struct fault {
  * Always returns false, so that a function can `return fault_set(...)`. */
 bool fault_set(struct fault *f, enum fault_class class, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Like fault_set, with ": " and the text of the errno value `error` added. ENOSPC and EDQUOT turn FAULT_SYSTEM into
- * FAULT_FULL. Always returns false. */
+/* Like fault_set, with ": " and the text of the errno value `error` added. ENOSPC, EDQUOT and EFBIG turn FAULT_SYSTEM
+ * into FAULT_FULL. Always returns false. */
 bool fault_errno(struct fault *f, enum fault_class class, int error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
