@@ -192,8 +192,12 @@ int store_open_file(const struct store *s, const char *relative, struct store_in
 		fault_errno(f, absent ? FAULT_ABSENT : FAULT_SYSTEM, errno, "cannot open %s", relative);
 		return -1;
 	}
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		fault_set(f, FAULT_ABSENT, "%s is not a regular file", relative);
+	bool known = fstat(fd, &st) == 0;
+	if (!known || !S_ISREG(st.st_mode)) {
+		if (known)
+			fault_set(f, FAULT_ABSENT, "%s is not a regular file", relative);
+		else
+			fault_errno(f, FAULT_SYSTEM, errno, "cannot stat %s", relative);
 		close(fd);
 		return -1;
 	}

@@ -96,8 +96,8 @@ bool store_part_bring(const struct store *s, const char *path, int source_fd, en
  * FAULT_SYSTEM, FAULT_FULL. */
 bool store_copy(int source_fd, int fd, bool reflink, struct fault *f) __attribute__((warn_unused_result));
 
-/* Where the link public/PATH points, as a path below state_dir ("store/zig/…"). False when there is no such link, or
- * it points out of state_dir. */
+/* Where the link public/PATH points, as a path below state_dir ("store/zig/…"). False with errno when there
+ * is no such link (ENOENT, ENOTDIR, EINVAL), it points out of state_dir (ENOENT), or it cannot be read. */
 bool store_target(const struct store *s, const char *path, char *out, size_t cap) __attribute__((warn_unused_result));
 
 /* Removes the store file `relative`, then the link public/PATH, and the folders that are empty then, and fsyncs what

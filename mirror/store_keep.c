@@ -10,11 +10,13 @@
 bool store_target(const struct store *s, const char *path, char *out, size_t cap)
 {
 	char public[STORE_PATH_CAP], target[STORE_PATH_CAP];
+	errno = ENOENT;
 	if (!store_join(public, "public", path, NULL))
 		return false;
 	ssize_t n = readlinkat(s->fd, public, target, sizeof target - 1);
-	if (n <= 0)
+	if (n < 0)
 		return false;
+	errno = ENOENT;
 	target[n] = '\0';
 	/* As store_link writes it: up to state_dir, then down. */
 	const char *at = target;
