@@ -116,7 +116,9 @@ static size_t add_keys(cfg_opt_t *out, const struct key *keys, size_t count)
 	return count;
 }
 
-/* Parses clean text. NULL when memory is short; errors are in the sections' comments, *ok tells. */
+/* Parses clean text. NULL when memory is short; errors are in the sections' comments, *ok tells. libConfuse goes on
+ * without what it had no memory for, and tells only by errno; what is left of it then is not safe to walk over, to free
+ * it neither. */
 static cfg_t *parse(char *text, size_t len, bool *ok)
 {
 	cfg_opt_t root[OPTIONS_MAX] = {0}, toolchains[OPTIONS_MAX] = {0}, rule[OPTIONS_MAX] = {0};
@@ -137,7 +139,10 @@ static cfg_t *parse(char *text, size_t len, bool *ok)
 	root[n++] = (cfg_opt_t){.name = "package", .type = CFGT_SEC, .flags = many, .subopts = rule};
 	root[n++] = (cfg_opt_t){.name = "artifact", .type = CFGT_SEC, .flags = many, .subopts = rule};
 
+	errno = 0;
 	cfg_t *cfg = cfg_init(root, CFGF_NONE);
+	if (errno == ENOMEM)
+		return NULL;
 	FILE *in = fmemopen(text, len, "r");
 	if (cfg != NULL && in != NULL) {
 		cfg_set_error_function(cfg, keep_error);
@@ -148,7 +153,7 @@ static cfg_t *parse(char *text, size_t len, bool *ok)
 	}
 	if (in != NULL)
 		fclose(in);
-	return cfg;
+	return errno == ENOMEM ? NULL : cfg;
 }
 
 /* The message that keep_error left in this section or those below it, NULL when there is none. */

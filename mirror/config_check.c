@@ -4,6 +4,7 @@
 #include "pattern.h"
 #include "url.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -116,9 +117,11 @@ bool config_check_file(const char *path, bool readable, struct reason *why)
 		return true;
 	if (!check_absolute(path, why))
 		return false;
-	if (readable && access(path, R_OK) != 0)
-		return reason_set(why, "cannot be read");
-	return true;
+	struct fault f;
+	if (!readable || access(path, R_OK) == 0)
+		return true;
+	fault_errno(&f, FAULT_CONFIG, errno, "cannot be read");
+	return reason_set(why, "%s", f.text);
 }
 
 bool config_check_rule_name(const char *name, struct reason *why)
