@@ -8,6 +8,7 @@
 #include "cgi/watch.h"
 #include "mirror/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -115,18 +116,20 @@ static bool answer_head(struct follower *w)
 	return true;
 }
 
-/* The rest of a file whose beginning was sent: it must be the published one. */
-static bool send_rest(struct follower *w)
+/* The rest of a file whose beginning was sent: it must be the published one. Else *f has the reason. */
+static bool send_rest(struct follower *w, struct fault *f)
 {
 	struct store_info info;
 	struct stat st;
-	int fd = store_open_public(w->site->store, w->route->path, &info, NULL);
+	int fd = store_open_public(w->site->store, w->route->path, &info, f);
 	if (fd < 0)
 		return false;
 	close(fd);
-	if (!is_same_file(&info, &w->info) || fstat(w->fd, &st) != 0)
-		return false;
-	return (w->promised < 0 || w->promised == st.st_size) && send_up_to(w, st.st_size);
+	if (fstat(w->fd, &st) != 0)
+		return fault_errno(f, FAULT_SYSTEM, errno, "the part");
+	if (!is_same_file(&info, &w->info) || (w->promised >= 0 && w->promised != st.st_size))
+		return fault_set(f, FAULT_SYSTEM, "another file was published");
+	return send_up_to(w, st.st_size) || fault_set(f, FAULT_SYSTEM, "it cannot be sent");
 }
 
 static void break_off(struct follower *w, const char *why)
@@ -139,10 +142,10 @@ static void finish(struct follower *w)
 {
 	struct fault f = {0};
 	if (w->started) {
-		if (send_rest(w))
+		if (send_rest(w, &f))
 			journal_hit(w->site, w->route->path, w->rq->source, 200, w->sent);
 		else
-			break_off(w, exchange_is_gone(w->x) ? "the client left" : "another file was published");
+			break_off(w, exchange_is_gone(w->x) ? "the client left" : f.text);
 		return;
 	}
 	if (!published_answer(w->site, w->x, w->rq, w->route, &f)) {

@@ -153,6 +153,11 @@ bool respond_bytes(struct exchange *x, int fd, int64_t first, int64_t last)
 		ssize_t n = pread(fd, block, (size_t)want, first);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0) {
+			struct fault f;
+			fault_errno(&f, FAULT_SYSTEM, errno, "cannot read a file that is being sent");
+			log_fault(&f, "send", NULL);
+		}
 		if (n <= 0 || !exchange_send(x, block, (size_t)n))
 			return false;
 		first += n;
