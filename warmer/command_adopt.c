@@ -122,9 +122,12 @@ static void adopt_folder(struct adopt *x, const char *folder)
 	}
 	int n = snprintf(root, sizeof root, "%s%s", whole, is_state_dir(x->warmer, whole) ? "/store" : "");
 	char *const roots[] = {root, NULL};
+	errno = 0;
 	FTS *fts = n > 0 && (size_t)n < sizeof root ? fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name) : NULL;
 	if (fts == NULL) {
-		fprintf(stderr, "pkgmirror-warm: %s: cannot be read\n", folder);
+		struct fault f;
+		fault_errno(&f, FAULT_SYSTEM, errno, "cannot be read");
+		warmer_complain(folder, &f);
 		x->failed++;
 		return;
 	}

@@ -189,7 +189,10 @@ static bool each_line(struct import *x, enum bundle_kind kind, int64_t *checked_
 		else if (ok && l.kind == kind)
 			import_document(x, l.name, checked_at);
 	}
+	const int error = ferror(in) ? errno : 0;
 	fclose(in);
+	if (error != 0)
+		return fault_errno(f, FAULT_SYSTEM, error, "cannot read %s", place);
 	return ok || fault_set(f, FAULT_INTEGRITY, "%s has no manifest of this version", x->folder);
 }
 

@@ -26,7 +26,7 @@ struct fold {
 	struct warmer *warmer;
 	struct fold_result *result;
 	enum fold_kind kind;
-	int fd;
+	int fd, error; /* error: of reading it while it was recognised */
 	struct stat st;
 	const char *name;
 	char head[DIGEST_SHA256_HEX_CAP];
@@ -40,6 +40,8 @@ static bool digest_bytes(const struct fold *x, int64_t from, int64_t to, char ou
 	struct digest_result result;
 	char bytes[ACCESSLOG_LINE_MAX];
 	struct digest *d = digest_new();
+	if (d == NULL)
+		errno = ENOMEM;
 	bool ok = d != NULL && pread(x->fd, bytes, (size_t)(to - from), from) == to - from;
 	if (ok) {
 		digest_add(d, bytes, (size_t)(to - from));
@@ -57,9 +59,14 @@ static bool digest_tail(const struct fold *x, int64_t place, char out[DIGEST_SHA
 
 static bool fits(void *arg, int64_t place, const char *tail)
 {
-	const struct fold *x = arg;
+	struct fold *x = arg;
 	char here[DIGEST_SHA256_HEX_CAP];
-	return place > 0 && place <= x->st.st_size && digest_tail(x, place, here) && strcmp(here, tail) == 0;
+	if (place <= 0 || place > x->st.st_size)
+		return false;
+	/* A log that cannot be read is no new one: what is counted would be counted again. */
+	if (!digest_tail(x, place, here))
+		x->error = errno != 0 ? errno : EIO;
+	return x->error == 0 && strcmp(here, tail) == 0;
 }
 
 /* Reads the first line, and finds out how far this log was folded. *empty: it has no whole line yet. */
@@ -76,10 +83,12 @@ static bool recognise(struct fold *x, bool *empty, struct fault *f)
 	if (*empty)
 		return true;
 	if (!digest_bytes(x, 0, end != NULL ? end - line + 1 : n, x->head))
-		return fault_set(f, FAULT_SYSTEM, "%s: cannot be read", x->name);
+		return fault_errno(f, FAULT_SYSTEM, errno, "%s", x->name);
 	if (x->warmer->catalog == NULL)
 		return true;
-	return catalog_place_get(x->warmer->catalog, x->head, fits, x, &x->place, f);
+	if (!catalog_place_get(x->warmer->catalog, x->head, fits, x, &x->place, f))
+		return false;
+	return x->error == 0 || fault_errno(f, FAULT_SYSTEM, x->error, "%s", x->name);
 }
 
 static bool count_hit(struct fold *x, const struct catalog_hit *h, struct fault *f)

@@ -227,8 +227,10 @@ int main(int argc, char **argv)
 	command = find(arguments[0]);
 	/* A copy: looking ahead must not permute what the command will read. */
 	copy = calloc((size_t)count + 1, sizeof *copy);
-	if (copy == NULL)
+	if (copy == NULL) {
+		fputs("pkgmirror-warm: out of memory\n", stderr);
 		return WARMER_FAILED;
+	}
 	memcpy(copy, arguments, (size_t)count * sizeof *copy);
 	(void)parse_options(&w, count, copy, true, &o);
 	free(copy);
