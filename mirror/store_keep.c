@@ -41,8 +41,13 @@ bool store_remove_file(const struct store *s, const char *relative, struct fault
 
 bool store_remove(const struct store *s, const char *path, const char *relative, struct fault *f)
 {
-	if (!store_remove_file(s, relative, f))
+	char public[STORE_PATH_CAP];
+	if (!store_remove_file(s, relative, f) || !store_join(public, "public", path, f))
 		return false;
-	store_unlink(s, path);
-	return true;
+	/* One that leads nowhere is a miss, but a status that says done should mean it. */
+	if (unlinkat(s->fd, public, 0) != 0)
+		return errno == ENOENT || errno == ENOTDIR ||
+		       fault_errno(f, FAULT_SYSTEM, errno, "cannot remove %s", public);
+	store_drop_parents(s, public);
+	return store_sync_removal(s, public, f);
 }
