@@ -75,7 +75,7 @@ class Worker:
         # The service's end, and that of a responder, may be what was struck.
         struck, call, stack = self.control.at.struck, self.control.at.call.decode() or call, self.control.at.stack.decode() or stack
         problems += checks.state(self.world)
-        library = checks.dying_library(self.control.at.crash.decode())
+        library = checks.dying_library(self.control.at.crash.decode(), scene.text)
         if library and failure == "ENOMEM":
             problems = [p for p in problems if not re.match(r"crash: signal (6|11)|service: ended with -(6|11)$", p)]
         if not struck:

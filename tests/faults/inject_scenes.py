@@ -52,7 +52,7 @@ class Miss(Scene):
         self.fine = given.status == 200 and given.whole and outcome.status == 0
         self.text = outcome.err + world.log()
         # The web server's end of a CGI's standard output: a client that left.
-        self.peer = self.program == RESPONDER and control.at.call == b"write" and checks.is_cut(given)
+        self.peer = self.program == RESPONDER and control.at.call == b"write" and outcome.status == 1
         return problems
 
     def recover(self, world, control):
@@ -157,7 +157,9 @@ class Responder(Scene):
             if given is None:
                 break
             problems += [f"{target}: {p}" for p in checks.answer(given, world.truth.get(target[1:]), failure)]
-            texts += [given.body.decode(errors="replace")] if given.status not in (0, 200) else []
+            if given.status not in (0, 200):
+                # What health says is in its body, with its reasons.
+                texts.append(("level=warn " if target == "/-/health" else "") + given.body.decode(errors="replace"))
             self.fine = self.fine and given.status == 200 and given.whole
         self.outcome = world.finish(self.child) if self.child.poll() is not None else None
         if self.outcome is not None:

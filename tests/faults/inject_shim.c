@@ -27,6 +27,10 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+/* A wrapper declares what the C library declares, by other names of the same types; and dladdr wants a function's
+ * address. */
+#pragma GCC diagnostic ignored "-Wpedantic"
+
 enum {
 	PROGRAM_CAP = 32,
 	CALL_CAP = 32,
