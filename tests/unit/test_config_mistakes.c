@@ -79,7 +79,7 @@ static const struct {
     {"status_access = everybody\n", "t.conf:2: status_access: \"everybody\" is none of local, open"},
     {"site {\n contact = \"javascript:alert(1)\"\n}\n", "t.conf:3: contact: is neither an https nor a mailto URL"},
     {"site {\n logo = \"/etc/passwd\"\n}\n", "t.conf:3: logo: is no .svg, .png or .webp file"},
-    {"site {\n logo = \"/nonexistent/logo.svg\"\n}\n", "t.conf:3: logo: cannot be read"},
+    {"site {\n logo = \"/nonexistent/logo.svg\"\n}\n", "t.conf:3: logo: cannot be read: No such file or directory"},
     {"site {\n templates = \"here\"\n}\n", "t.conf:3: templates: not an absolute path"},
     {"warmer {\n access_logs = {\"/a\", \"b\"}\n}\n", "t.conf:3: access_logs: not an absolute path"},
     {"site {\n colour = \"red\"\n}\n", "t.conf:3: colour: unknown key"},
@@ -92,7 +92,7 @@ static const struct {
     {"max_file_size = 9000000T\n", "t.conf:2: max_file_size: not a size above 0, such as \"500M\" or \"2G\""},
     {"ca_file = \"ca.pem\"\n", "t.conf:2: ca_file: not an absolute path"},
     {"signing_key = \"key\"\n", "t.conf:2: signing_key: not an absolute path"},
-    {"ca_file = \"/nonexistent/ca.pem\"\n", "t.conf:2: ca_file: cannot be read"},
+    {"ca_file = \"/nonexistent/ca.pem\"\n", "t.conf:2: ca_file: cannot be read: No such file or directory"},
     /* toolchains */
     {TOOLCHAINS("prefix = \"zig\""), "t.conf:3: prefix: does not begin with a slash"},
     {TOOLCHAINS("prefix = \"/-\""), "t.conf:3: prefix: /-/ is the mirror's own"},
