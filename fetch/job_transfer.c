@@ -172,8 +172,8 @@ static bool reserve(struct job *j)
 	if (j->size <= j->at || fallocate(j->fd, FALLOC_FL_KEEP_SIZE, 0, j->size) == 0)
 		return true;
 	if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
-		return fault_errno(&j->own, FAULT_FULL, errno, "no room for the %lld bytes of %s",
-		    (long long)j->size, j->route.path);
+		return fault_errno(
+		    &j->own, FAULT_FULL, errno, "no room for the %lld bytes of %s", (long long)j->size, j->route.path);
 	/* The file system does not know how. */
 	int64_t free_bytes = store_free_bytes(j->fetch->store);
 	if (free_bytes < 0 || j->size - j->at <= free_bytes)
