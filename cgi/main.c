@@ -240,11 +240,12 @@ static int run_fastcgi(struct site *site, const struct options *o, bool inherite
 	sigset_t stop;
 	bool complete = true;
 
+	/* Before libfcgi puts its own handlers there, which forget what they hear. */
+	block_stop_signals(&stop);
 	if (!gateway_open(&f) || (l = listener_open(inherited, o->socket, &f)) == NULL)
 		return complain(&f);
 	raise_descriptor_limit(o->threads + WORKERS_WAITING_MAX);
 	signal(SIGPIPE, SIG_IGN); /* libfcgi has put its own handler there */
-	block_stop_signals(&stop);
 	make_starter(site);
 	catalog_prepare(site->config->state_dir, store_on_network(site->store));
 	sandbox_responder(site->config, o->socket, LOG_INFO_LEVEL);

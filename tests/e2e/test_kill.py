@@ -3,10 +3,13 @@
 import os
 import re
 import signal
+import subprocess
 
 import pytest
 
 from lib.lighttpd import Lighttpd
+from lib.process import read_log
+from lib.strace import ENVIRONMENT
 from lib.waiting import wait_until
 from lib.zig import file_name
 
@@ -145,6 +148,20 @@ def test_terminated_responder_finishes_what_it_sends(make_mirror, big):
         assert answer.rest().whole
         assert answer.body == big.body(NAME)
     wait_until(lambda: pid not in mirror.responders(), "the responder to end")
+
+
+def test_responder_told_to_stop_while_it_starts(make_mirror):
+    """At its listen(2) libfcgi has put a handler for SIGTERM in place already, which forgets it."""
+    mirror = make_mirror(start=False)
+    log = mirror.logs / "responder-by-hand.log"
+    with open(log, "wb") as out:
+        status = subprocess.run(
+            ["strace", "-qq", "-o", mirror.folder / "strace", "-e", "trace=listen", "-e", "inject=listen:signal=SIGTERM:when=1",
+             mirror.build / "pkgmirror.fcgi", "--socket", mirror.folder / "by-hand.sock"],
+            stdin=subprocess.DEVNULL, stderr=out, timeout=60,
+            env={**os.environ, **ENVIRONMENT, "PKGMIRROR_CONFIG": str(mirror.configuration)}).returncode
+    assert status == 0, read_log(log)
+    assert not (mirror.folder / "by-hand.sock").exists()
 
 
 def test_terminated_service_leaves_a_part_that_is_resumed(mirror, big):

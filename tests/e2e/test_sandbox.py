@@ -149,8 +149,8 @@ def test_no_sandbox_is_told(make_mirror, site):
             responder = subprocess.Popen([BUILD / "pkgmirror.fcgi", "--no-sandbox", "--socket", socket], env=environment, stderr=out,
                                          stdin=subprocess.DEVNULL)
         try:
-            wait_until(socket.exists, "the responder")
-            assert TOLD in read_log(log) and not is_confined(responder.pid) and not starters(mirror)
+            wait_until(lambda: socket.exists() and TOLD in read_log(log), "the responder")
+            assert not is_confined(responder.pid) and not starters(mirror)
         finally:
             responder.terminate()
             assert responder.wait(30) == 0
