@@ -89,7 +89,9 @@ int loop_run(struct fetch *x, struct loop_options *o)
 {
 	struct clients *clients = clients_new(x);
 	struct transfer_wait *waits = calloc(WAITS, sizeof *waits);
-	int64_t idle_since = fetch_now_ms(), next_sweep = 0, next_look = 0;
+	/* A catalogue that could not be opened was so a moment ago. */
+	int64_t idle_since = fetch_now_ms(), next_sweep = 0;
+	int64_t next_look = x->catalog == NULL ? idle_since + REOPEN_EVERY_MS : 0;
 	bool leaving = clients == NULL || waits == NULL;
 
 	while (!leaving) {
