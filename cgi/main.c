@@ -162,23 +162,23 @@ static int refuse_cgi(const struct fault *f)
 }
 
 /* A program that runs confined by nothing starts its services itself. */
-static void make_starter(struct site *site)
+static bool make_starter(struct site *site, struct fault *f)
 {
-	struct fault f = {0};
 	if (sandbox_is_off())
-		return;
-	site->starter_fd = starter_make(site->config, &f);
-	if (site->starter_fd < 0)
-		log_fault(&f, "starter", NULL);
+		return true;
+	site->starter_fd = starter_make(site->config, f);
+	return site->starter_fd >= 0;
 }
 
 /* What a request is, is read before: by rooms that look at nothing else. Then a hit needs no starter, which costs. */
 static void seal_cgi(struct site *site, bool may_start)
 {
+	struct fault f = {0};
 	if (may_start) {
 		/* The first miss of all finds no folder for its journal; what is allowed has to be there. */
 		(void)!mkdirat(store_fd(site->store), "run", 0755);
-		make_starter(site);
+		if (!make_starter(site, &f))
+			log_fault(&f, "starter", NULL);
 	}
 	catalog_prepare(site->config->state_dir, store_on_network(site->store));
 	sandbox_responder(site->config, NULL, LOG_DEBUG_LEVEL);
@@ -188,8 +188,11 @@ static void seal_cgi(struct site *site, bool may_start)
 static int run_cgi(struct site *site)
 {
 	struct exchange *x = exchange_new(GATEWAY_CGI);
-	if (x == NULL)
-		return EXIT_FAILURE;
+	struct fault f;
+	if (x == NULL) {
+		fault_errno(&f, FAULT_SYSTEM, ENOMEM, "cannot answer");
+		return complain(&f);
+	}
 	/* lighttpd sends it once it has the last byte, before the journal is written. A client that leaves is noticed
 	 * by its pipe. */
 	signal(SIGTERM, SIG_IGN);
@@ -246,10 +249,11 @@ static int run_fastcgi(struct site *site, const struct options *o, bool inherite
 		return complain(&f);
 	raise_descriptor_limit(o->threads + WORKERS_WAITING_MAX);
 	signal(SIGPIPE, SIG_IGN); /* libfcgi has put its own handler there */
-	make_starter(site);
-	catalog_prepare(site->config->state_dir, store_on_network(site->store));
-	sandbox_responder(site->config, o->socket, LOG_INFO_LEVEL);
-	w = workers_start(site, l, o->threads, &f);
+	if (make_starter(site, &f)) {
+		catalog_prepare(site->config->state_dir, store_on_network(site->store));
+		sandbox_responder(site->config, o->socket, LOG_INFO_LEVEL);
+		w = workers_start(site, l, o->threads, &f);
+	}
 	if (w == NULL) {
 		listener_close(l);
 		return complain(&f);

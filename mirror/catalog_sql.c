@@ -424,11 +424,6 @@ int catalog_next(struct catalog_query *q, struct fault *f)
 	int code = sqlite3_step(q->statement);
 	if (code == SQLITE_ROW && has_texts(q))
 		return 1;
-	if (code == SQLITE_ROW) {
-		fault_errno(
-		    f, FAULT_SYSTEM, ENOMEM, "%s: %s", q->catalog->file, sql_statement_names[q - q->catalog->queries]);
-		return -1;
-	}
 	if (code == SQLITE_DONE)
 		return 0;
 	fail(q->catalog, sql_statement_names[q - q->catalog->queries], f);

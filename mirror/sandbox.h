@@ -50,7 +50,7 @@ bool sandbox_is_off(void);
 void sandbox_begin(struct sandbox *s, enum sandbox_role role, enum log_level level);
 
 /* Allows `access` to the file, or to everything below the folder, that `path` is now (symlinks are followed). What is
- * not there, NULL and "" are passed over. */
+ * not there, NULL and "" are passed over. When this machine fails at it, Landlock is done without. */
 void sandbox_allow(struct sandbox *s, const char *path, enum sandbox_access access);
 
 /* Seals this process in. Never fails: what could not be done is told in the log. Call it once, after sandbox_begin,

@@ -99,22 +99,39 @@ static uint64_t rights(enum sandbox_access access)
 	}
 }
 
-void landlock_allow(const struct sandbox *s, const char *path, enum sandbox_access access)
+/* What cannot be allowed though it is there, for want of descriptors, memory or a sound disk: sealed in without it the
+ * program could not work. */
+static void give_up(struct sandbox *s, const char *path, int error)
+{
+	struct fault f;
+	fault_errno(&f, FAULT_SYSTEM, error, "cannot allow %s", path);
+	log_fault(&f, "sandbox", NULL);
+	close(s->ruleset_fd);
+	s->ruleset_fd = -1;
+	s->abi = -error;
+}
+
+static bool is_short(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO;
+}
+
+void landlock_allow(struct sandbox *s, const char *path, enum sandbox_access access)
 {
 	struct stat st;
 	int fd = open(path, O_PATH | O_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0) {
+		if (is_short(errno))
+			give_up(s, path, errno);
 		return;
-	if (fstat(fd, &st) == 0) {
-		struct path_beneath rule = {.access = rights(access) & fs_of(s->abi), .parent_fd = fd};
-		if (!S_ISDIR(st.st_mode))
-			rule.access &= FS_OF_FILES;
-		if (rule.access != 0 && syscall(ADD_RULE, s->ruleset_fd, RULE_PATH_BENEATH, &rule, 0) != 0) {
-			struct fault f;
-			fault_errno(&f, FAULT_SYSTEM, errno, "cannot allow %s", path);
-			log_fault(&f, "sandbox", NULL);
-		}
 	}
+	struct path_beneath rule = {.access = rights(access) & fs_of(s->abi), .parent_fd = fd};
+	bool ok = fstat(fd, &st) == 0;
+	if (ok && !S_ISDIR(st.st_mode))
+		rule.access &= FS_OF_FILES;
+	ok = ok && (rule.access == 0 || syscall(ADD_RULE, s->ruleset_fd, RULE_PATH_BENEATH, &rule, 0) == 0);
+	if (!ok)
+		give_up(s, path, errno);
 	close(fd);
 }
 

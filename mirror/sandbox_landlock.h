@@ -9,8 +9,8 @@
  * Without a Landlock that is of use s->ruleset_fd stays -1 and s->abi is a negative errno value, or 0. */
 void landlock_begin(struct sandbox *s);
 
-/* See sandbox_allow. */
-void landlock_allow(const struct sandbox *s, const char *path, enum sandbox_access access);
+/* See sandbox_allow. What is there and cannot be allowed ends the use of Landlock, as if the kernel had none. */
+void landlock_allow(struct sandbox *s, const char *path, enum sandbox_access access);
 
 /* Puts the ruleset in force and closes it. False with errno. */
 bool landlock_seal(struct sandbox *s);

@@ -255,7 +255,8 @@ int service_connect_by(int starter_fd, const struct config *c, const struct stor
 	/* It may leave between its start and our connection. */
 	while (fd < 0 && starter_ask(starter_fd, deadline, f))
 		fd = service_connect_running(c);
-	return fd;
+	/* Nor does a starter that could not answer tell that there is none. */
+	return fd >= 0 ? fd : service_connect_running(c);
 }
 
 bool service_is_running(const struct store *store)

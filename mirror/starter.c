@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FD_AT = 3, ANSWER_CAP = FAULT_TEXT_CAP };
+enum { FD_AT = 3 };
 
 union control {
 	struct cmsghdr header;
@@ -86,9 +86,9 @@ static void start(const struct config *c, int fd)
 	struct store *store = store_open(c->state_dir, true, &f);
 	int service = store != NULL ? service_connect(c, store, &f) : -1;
 	if (service >= 0)
-		f.text[0] = '\0';
+		f.class = FAULT_NONE;
 	/* Less than PIPE_BUF: it goes whole or not at all. */
-	(void)!write(fd, f.text, strlen(f.text) + 1);
+	(void)!write(fd, &f, sizeof f);
 	if (service >= 0)
 		close(service);
 	store_close(store);
@@ -142,24 +142,24 @@ static bool send_request(int fd, int answer_fd)
 	return sendmsg(fd, &m, MSG_NOSIGNAL) == 1;
 }
 
-/* Waits for the answer: "" for good, else what went wrong. */
+/* Waits for the answer: what went wrong, FAULT_NONE for nothing. */
 static bool wait_for(int fd, int64_t deadline_ms, struct fault *f)
 {
-	char answer[ANSWER_CAP + 1] = "";
+	struct fault answer = {0};
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	ssize_t n = -1;
 	for (int64_t left = deadline_ms - now_ms(); left > 0; left = deadline_ms - now_ms()) {
 		int ready = poll(&p, 1, (int)left);
 		if (ready > 0)
-			n = read(fd, answer, ANSWER_CAP);
+			n = read(fd, &answer, sizeof answer);
 		if (ready > 0 || (ready < 0 && errno != EINTR))
 			break;
 	}
 	if (n < 0)
 		return fault_set(f, FAULT_SYSTEM, "the fetch service did not start in time");
-	if (n == 0)
+	if (n != sizeof answer)
 		return fault_set(f, FAULT_SYSTEM, "the process that starts the fetch service has ended");
-	return answer[0] == '\0' || fault_set(f, FAULT_SYSTEM, "%s", answer);
+	return answer.class == FAULT_NONE || fault_set(f, answer.class, "%.*s", FAULT_TEXT_CAP - 1, answer.text);
 }
 
 bool starter_ask(int fd, int64_t deadline_ms, struct fault *f)

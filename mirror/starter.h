@@ -13,8 +13,8 @@
  * FAULT_SYSTEM. Call it before there are threads and locks. */
 int starter_make(const struct config *c, struct fault *f) __attribute__((warn_unused_result));
 
-/* Has a service started, or found running. False with FAULT_SYSTEM when that failed, or took until deadline_ms
- * (CLOCK_MONOTONIC). Threads may ask at once. Blocks that long at most. */
+/* Has a service started, or found running. False with its FAULT_SYSTEM or FAULT_FULL when that failed, or took until
+ * deadline_ms (CLOCK_MONOTONIC). Threads may ask at once. Blocks that long at most. */
 bool starter_ask(int fd, int64_t deadline_ms, struct fault *f) __attribute__((warn_unused_result));
 
 /* True while it lives. */

@@ -88,9 +88,19 @@ static int by_name(const FTSENT **a, const FTSENT **b)
 	return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
-static void walk(struct adopt *x, FTS *fts, size_t root_len)
+/* With errno. */
+static void cannot_read(struct adopt *x, const char *folder)
+{
+	struct fault f;
+	fault_errno(&f, FAULT_SYSTEM, errno, "cannot be read");
+	warmer_complain(folder, &f);
+	x->failed++;
+}
+
+static void walk(struct adopt *x, FTS *fts, const char *folder)
 {
 	FTSENT *e;
+	errno = 0;
 	while (!warmer_stopping(x->warmer) && (e = fts_read(fts)) != NULL) {
 		if (e->fts_info == FTS_D && e->fts_level > DEPTH_MAX)
 			fts_set(fts, e, FTS_SKIP);
@@ -98,9 +108,13 @@ static void walk(struct adopt *x, FTS *fts, size_t root_len)
 			fprintf(stderr, "pkgmirror-warm: %s: cannot be read\n", e->fts_path);
 			x->failed++;
 		}
-		if (e->fts_info == FTS_F && !adopt_file(x, e, e->fts_path + root_len + 1))
+		if (e->fts_info == FTS_F && !adopt_file(x, e, e->fts_path + strlen(folder) + 1))
 			return;
+		errno = 0;
 	}
+	/* At its end fts_read(3) has set none. */
+	if (errno != 0 && !x->warmer->stopping)
+		cannot_read(x, folder);
 }
 
 /* Our own state_dir has parts and refused files beside its store. */
@@ -125,13 +139,10 @@ static void adopt_folder(struct adopt *x, const char *folder)
 	errno = 0;
 	FTS *fts = n > 0 && (size_t)n < sizeof root ? fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name) : NULL;
 	if (fts == NULL) {
-		struct fault f;
-		fault_errno(&f, FAULT_SYSTEM, errno, "cannot be read");
-		warmer_complain(folder, &f);
-		x->failed++;
+		cannot_read(x, folder);
 		return;
 	}
-	walk(x, fts, strlen(root));
+	walk(x, fts, root);
 	fts_close(fts);
 }
 

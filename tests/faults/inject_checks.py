@@ -43,9 +43,12 @@ def dying_library(crash, text):
     told and counted, but not ours to mend."""
     if "nss_database.c" in text and "Assertion" in text:
         return "libc.so.6 (nss)"
-    # glibc's fts_open() uses what it had no memory for.
-    if crash and "/libc.so" in crash.split()[0] and "fts_" in function_at(crash.split()[0]):
-        return "libc.so.6 (fts)"
+    # glibc's fts_open(3) and getpwuid(3) use what they had no memory for.
+    if crash and "/libc.so" in crash.split()[0]:
+        function = function_at(crash.split()[0])
+        for name in ("fts", "nss"):
+            if f"{name}_" in function:
+                return f"libc.so.6 ({name})"
     for place in crash.split():
         if OURS.search(place):
             return ""
