@@ -134,10 +134,10 @@ static void forbid_name_spaces(scmp_filter_ctx filter)
 static void forbid_dumps(scmp_filter_ctx filter)
 {
 	const uint32_t no = SCMP_ACT_ERRNO(EPERM);
-	const struct scmp_arg_cmp again[] = {SCMP_A0_32(SCMP_CMP_EQ, PR_SET_DUMPABLE), SCMP_A1_64(SCMP_CMP_NE, 0)};
-	const struct scmp_arg_cmp tracer[] = {SCMP_A0_32(SCMP_CMP_EQ, PR_SET_PTRACER)};
-	const struct scmp_arg_cmp limit[] = {SCMP_A1_32(SCMP_CMP_EQ, RLIMIT_CORE), SCMP_A2_64(SCMP_CMP_NE, 0)};
-	const struct scmp_arg_cmp old_limit[] = {SCMP_A0_32(SCMP_CMP_EQ, RLIMIT_CORE)};
+	const struct scmp_arg_cmp again[] = {{0, SCMP_CMP_EQ, PR_SET_DUMPABLE, 0}, {1, SCMP_CMP_NE, 0, 0}};
+	const struct scmp_arg_cmp tracer[] = {{0, SCMP_CMP_EQ, PR_SET_PTRACER, 0}};
+	const struct scmp_arg_cmp limit[] = {{1, SCMP_CMP_EQ, RLIMIT_CORE, 0}, {2, SCMP_CMP_NE, 0, 0}};
+	const struct scmp_arg_cmp old_limit[] = {{0, SCMP_CMP_EQ, RLIMIT_CORE, 0}};
 	add_if(filter, no, "prlimit64", 2, limit);
 	add_if(filter, no, "setrlimit", 1, old_limit);
 	if (SANITIZED) /* the search for leaks traces its own process */
@@ -149,7 +149,7 @@ static void forbid_dumps(scmp_filter_ctx filter)
 /* Bytes that its terminal would take as typed. */
 static void forbid_typing(scmp_filter_ctx filter)
 {
-	const struct scmp_arg_cmp type = SCMP_A1_32(SCMP_CMP_EQ, TIOCSTI), paste = SCMP_A1_32(SCMP_CMP_EQ, TIOCLINUX);
+	const struct scmp_arg_cmp type = {1, SCMP_CMP_EQ, TIOCSTI, 0}, paste = {1, SCMP_CMP_EQ, TIOCLINUX, 0};
 	add_if(filter, SCMP_ACT_ERRNO(EPERM), "ioctl", 1, &type);
 	add_if(filter, SCMP_ACT_ERRNO(EPERM), "ioctl", 1, &paste);
 }
@@ -157,8 +157,7 @@ static void forbid_typing(scmp_filter_ctx filter)
 static void forbid_sockets(scmp_filter_ctx filter, enum sandbox_role role)
 {
 	const uint32_t no = SCMP_ACT_ERRNO(EAFNOSUPPORT);
-	const struct scmp_arg_cmp not_unix = SCMP_A0_32(SCMP_CMP_NE, AF_UNIX),
-	                          beyond = SCMP_A0_32(SCMP_CMP_GT, AF_NETLINK);
+	const struct scmp_arg_cmp not_unix = {0, SCMP_CMP_NE, AF_UNIX, 0}, beyond = {0, SCMP_CMP_GT, AF_NETLINK, 0};
 	static const uint64_t INTERNET[] = {AF_INET, AF_INET6};
 	if (role == SANDBOX_RESPONDER || role == SANDBOX_WARMER) {
 		add_if(filter, no, "socket", 1, &not_unix);
@@ -167,13 +166,13 @@ static void forbid_sockets(scmp_filter_ctx filter, enum sandbox_role role)
 	/* A resolver asks by netlink which addresses there are. */
 	add_if(filter, no, "socket", 1, &beyond);
 	for (uint64_t family = 0; family < AF_NETLINK; family++) {
-		const struct scmp_arg_cmp is = SCMP_A0_32(SCMP_CMP_EQ, family);
+		const struct scmp_arg_cmp is = {0, SCMP_CMP_EQ, family, 0};
 		if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
 			add_if(filter, no, "socket", 1, &is);
 	}
 	for (size_t i = 0; i < 2; i++) {
 		const struct scmp_arg_cmp raw[] = {
-		    SCMP_A0_32(SCMP_CMP_EQ, INTERNET[i]), SCMP_A1_32(SCMP_CMP_MASKED_EQ, 0xf, SOCK_RAW)};
+		    {0, SCMP_CMP_EQ, INTERNET[i], 0}, {1, SCMP_CMP_MASKED_EQ, 0xf, SOCK_RAW}};
 		add_if(filter, SCMP_ACT_ERRNO(EPERM), "socket", 2, raw);
 	}
 }
@@ -210,7 +209,7 @@ static scmp_filter_ctx forbid(enum sandbox_role role)
 
 static scmp_filter_ctx allow(void)
 {
-	const struct scmp_arg_cmp by_descriptor = SCMP_A3_32(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH);
+	const struct scmp_arg_cmp by_descriptor = {3, SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH};
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
 	add(filter, SCMP_ACT_ALLOW, LIST(COMPUTING));
 	if (SANITIZED)
