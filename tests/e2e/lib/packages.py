@@ -73,15 +73,17 @@ def zipped(entries, root="demo-1.2.3", level=zipfile.ZIP_DEFLATED):
     with zipfile.ZipFile(out, "w", level) as z:
         for name, content in entries:
             full = f"{root}/{name}" if root else name
+            # A ZipInfo of our own, since a bare name takes the time of day with it: the same entries are the same bytes.
+            info = zipfile.ZipInfo(full)
             if content is None:
                 z.writestr(zipfile.ZipInfo(full.rstrip("/") + "/"), b"")
             elif isinstance(content, Link):
-                info = zipfile.ZipInfo(full)
                 info.create_system = 3
                 info.external_attr = (0o120777 << 16)
                 z.writestr(info, str(content))
             else:
-                z.writestr(full, bytes(content))
+                info.external_attr = (0o644 << 16)
+                z.writestr(info, bytes(content), level)
     return out.getvalue()
 
 
