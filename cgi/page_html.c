@@ -191,7 +191,7 @@ static void fill_own(struct data *d)
 	const char *host = strstr(c->base_url, "://");
 	host = host ? host + 3 : c->base_url;
 	make_nonce(d->nonce);
-	minisign_key_text(&c->toolchains.key, d->key);
+	minisign_key_text(&c->toolchains.keys.now, d->key);
 	snprintf(d->toolchains, sizeof d->toolchains, "%s%s", c->base_url, c->toolchains.prefix);
 	const struct page_value own[VALUES_OWN] = {{"site", *c->site.name != '\0' ? c->site.name : host},
 	    {"text", c->site.text}, {"contact", c->site.contact}, {"logo", c->site.logo}, {"host", host},

@@ -28,7 +28,7 @@ void job_want_signature(struct job *j)
 	char path[WIRE_PATH_CAP + 16];
 	struct route route;
 	const struct job_ask ask = {.unlimited = true, .network = "-"};
-	if (j->signature_state != SIGNATURE_NONE || j->route.key == NULL || j->route.signature)
+	if (j->signature_state != SIGNATURE_NONE || j->route.keys == NULL || j->route.signature)
 		return;
 	snprintf(path, sizeof path, "%s.minisig", j->route.path);
 	if (!route_canonical(j->fetch->config, path, &route, &j->signature_fault)) {

@@ -51,7 +51,7 @@ static bool is_doubtful(const struct store_info *part)
 /* Whether the verdict will tell. */
 static bool is_vouched(const struct job *j)
 {
-	return j->route.key != NULL || j->route.signature || j->listed.sha256[0] != '\0';
+	return j->route.keys != NULL || j->route.signature || j->listed.sha256[0] != '\0';
 }
 
 /* Opens the part: what an earlier service left when it is of this URL and can be asked to go on, else a new one. */

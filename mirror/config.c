@@ -31,10 +31,11 @@ static const struct key ROOT_KEYS[] = {{"base_url", ""}, {"state_dir", "/var/lib
 
 static const struct key TOOLCHAINS_KEYS[] = {{"prefix", "/zig"}, {"upstream", "https://ziglang.org"},
     {"fallbacks", NULL}, {"public_key", "RWSGOq2NVecA2UPNdBUZykf1CCb147pkmdtYxgb3Ti+JO/wCYvhbAb/U"},
-    {"nominated_index", "https://pkg.hexops.org/zig/index.json"}, {"index_ttl", "15m"}, {"require", "digest"}};
+    {"old_public_keys", NULL}, {"nominated_index", "https://pkg.hexops.org/zig/index.json"}, {"index_ttl", "15m"},
+    {"require", "digest"}};
 
 static const struct key RULE_KEYS[] = {{"path", ""}, {"upstream", ""}, {"redirects", NULL}, {"allow", NULL},
-    {"public_key", ""}, {"require", ""}, {"token_file", ""}};
+    {"public_key", ""}, {"old_public_keys", NULL}, {"require", ""}, {"token_file", ""}};
 
 static const struct key WARMER_KEYS[] = {{"connections", "4"}, {"bandwidth", "0"}, {"classes", NULL},
     {"since", "0.6.0"}, {"complete_versions", "true"}, {"dev_keep_days", "90"}, {"max_bytes", "0"},

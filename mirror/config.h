@@ -25,7 +25,7 @@ struct config_toolchains {
 	char *prefix;   /* "" for the root, else "/zig": a leading slash, none at the end */
 	char *upstream; /* no slash at the end */
 	struct config_list fallbacks;
-	struct minisign_key key;
+	struct minisign_keys keys;
 	char *nominated_index; /* "" = none */
 	int64_t index_ttl_sec;
 	enum config_require require;
@@ -42,7 +42,7 @@ struct config_rule {
 	struct config_list redirects;
 	struct config_list allow;
 	bool has_key;
-	struct minisign_key key;
+	struct minisign_keys keys;
 	enum config_require
 	    require;      /* REQUIRE_SIGNED when there is a key and nothing else was said, else REQUIRE_TLS */
 	char *token_file; /* "" = none */

@@ -76,7 +76,7 @@ static bool fill_toolchains(const struct reader *r, struct config_toolchains *t)
 		if (url_is_below(url, r->config->base_url))
 			return value_wrong_text(r, "fallbacks", "this mirror itself");
 	}
-	if (!value_key(r, &t->key))
+	if (!value_keys(r, &t->keys))
 		return false;
 	if (*reader_text(r, "nominated_index") == '\0') {
 		t->nominated_index = strdup("");
@@ -141,8 +141,10 @@ static bool fill_rule_trust(const struct reader *r, struct config_rule *rule)
 {
 	rule->has_key = *reader_text(r, "public_key") != '\0';
 	rule->require = rule->has_key ? REQUIRE_SIGNED : REQUIRE_TLS;
-	if (rule->has_key && !value_key(r, &rule->key))
+	if (rule->has_key && !value_keys(r, &rule->keys))
 		return false;
+	if (!rule->has_key && reader_item(r, "old_public_keys", 0) != NULL)
+		return value_wrong_text(r, "old_public_keys", "needs a public_key");
 	if (*reader_text(r, "require") != '\0' && !value_require(r, &rule->require))
 		return false;
 	if (rule->require != REQUIRE_TLS && !rule->has_key)

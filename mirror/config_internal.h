@@ -74,9 +74,9 @@ bool value_list(const struct reader *r, const char *key, const char *const *stan
 bool value_word(const struct reader *r, const char *key, const char *const *words, int *out)
     __attribute__((warn_unused_result));
 
-/* The keys `require` and `public_key`, and any that is the URL of an upstream. */
+/* The keys `require`, and `public_key` with `old_public_keys`, and any that is the URL of an upstream. */
 bool value_require(const struct reader *r, enum config_require *out) __attribute__((warn_unused_result));
-bool value_key(const struct reader *r, struct minisign_key *out) __attribute__((warn_unused_result));
+bool value_keys(const struct reader *r, struct minisign_keys *out) __attribute__((warn_unused_result));
 bool value_upstream(const struct reader *r, const char *key, char **out) __attribute__((warn_unused_result));
 
 /* Fills root->config, which is all zero. False with FAULT_CONFIG or FAULT_SYSTEM otherwise; the caller frees what was

@@ -47,11 +47,17 @@ static void print_list(FILE *out, const char *indent, const char *key, const str
 	fputs("}\n", out);
 }
 
-static void print_key(FILE *out, const char *indent, const struct minisign_key *key)
+static void print_keys(FILE *out, const struct minisign_keys *keys)
 {
 	char text[MINISIGN_KEY_TEXT_CAP];
-	minisign_key_text(key, text);
-	print_text(out, indent, "public_key", text);
+	minisign_key_text(&keys->now, text);
+	print_text(out, "  ", "public_key", text);
+	fputs("  old_public_keys = {", out);
+	for (size_t i = 0; i < keys->old_count; i++) {
+		minisign_key_text(&keys->old[i], text);
+		fprintf(out, "%s\"%s\"", i > 0 ? ", " : "", text);
+	}
+	fputs("}\n", out);
 }
 
 static const char *require_name(enum config_require require)
@@ -88,7 +94,7 @@ static void print_toolchains(const struct config_toolchains *t, FILE *out)
 	print_text(out, "  ", "prefix", *t->prefix != '\0' ? t->prefix : "/");
 	print_text(out, "  ", "upstream", t->upstream);
 	print_list(out, "  ", "fallbacks", &t->fallbacks);
-	print_key(out, "  ", &t->key);
+	print_keys(out, &t->keys);
 	print_text(out, "  ", "nominated_index", t->nominated_index);
 	print_number(out, "  ", "index_ttl", t->index_ttl_sec, "s");
 	print_text(out, "  ", "require", require_name(t->require));
@@ -171,7 +177,7 @@ static void print_rule(const struct config *c, const struct config_rule *rule, F
 	print_list(out, "  ", "redirects", &rule->redirects);
 	print_list(out, "  ", "allow", &rule->allow);
 	if (rule->has_key)
-		print_key(out, "  ", &rule->key);
+		print_keys(out, &rule->keys);
 	else
 		print_text(out, "  ", "public_key", "");
 	print_text(out, "  ", "require", require_name(rule->require));

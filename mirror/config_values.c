@@ -149,13 +149,26 @@ bool value_require(const struct reader *r, enum config_require *out)
 	return true;
 }
 
-bool value_key(const struct reader *r, struct minisign_key *out)
+static bool parse_key(const struct reader *r, const char *key, const char *text, struct minisign_key *out)
 {
 	struct fault why = {0};
-	const char *text = get_text(r, "public_key");
-	if (text == NULL)
+	return minisign_key_parse(text, strlen(text), out, &why) || value_wrong_text(r, key, why.text);
+}
+
+bool value_keys(const struct reader *r, struct minisign_keys *out)
+{
+	static const char old[] = "old_public_keys";
+	const char *text = get_text(r, "public_key"), *item;
+	if (text == NULL || !parse_key(r, "public_key", text, &out->now))
 		return false;
-	return minisign_key_parse(text, strlen(text), out, &why) || value_wrong_text(r, "public_key", why.text);
+	for (size_t i = 0; reader_given(r, old) && (item = reader_item(r, old, i)) != NULL; i++) {
+		if (i == MINISIGN_OLD_KEYS_MAX)
+			return value_wrong_text(r, old, "more than seven");
+		if (!parse_key(r, old, item, &out->old[i]))
+			return false;
+		out->old_count++;
+	}
+	return true;
 }
 
 bool value_upstream(const struct reader *r, const char *key, char **out)

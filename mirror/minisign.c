@@ -110,6 +110,15 @@ bool minisign_parse(const char *text, size_t len, struct minisign_signature *out
 	return true;
 }
 
+const struct minisign_key *minisign_key_of(const struct minisign_keys *keys, const struct minisign_signature *s)
+{
+	bool now = memcmp(keys->now.id, s->key_id, sizeof s->key_id) == 0;
+	for (size_t i = 0; i < keys->old_count && !now; i++)
+		if (memcmp(keys->old[i].id, s->key_id, sizeof s->key_id) == 0)
+			return &keys->old[i];
+	return &keys->now;
+}
+
 static bool check_key_id(const struct minisign_signature *s, const struct minisign_key *key, struct fault *f)
 {
 	char theirs[MINISIGN_KEY_ID_HEX_CAP], ours[MINISIGN_KEY_ID_HEX_CAP];

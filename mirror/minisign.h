@@ -14,12 +14,20 @@ enum {
 	MINISIGN_COMMENT_CAP = 1024,
 	MINISIGN_FILE_MAX = 4096,
 	MINISIGN_KEY_ID_HEX_CAP = 17,
-	MINISIGN_KEY_TEXT_CAP = 57
+	MINISIGN_KEY_TEXT_CAP = 57,
+	MINISIGN_OLD_KEYS_MAX = 7
 };
 
 struct minisign_key {
 	unsigned char id[8];
 	unsigned char key[32];
+};
+
+/* The key that signs now, and those that did before it was changed. */
+struct minisign_keys {
+	struct minisign_key now;
+	struct minisign_key old[MINISIGN_OLD_KEYS_MAX];
+	size_t old_count;
 };
 
 struct minisign_signature {
@@ -41,6 +49,11 @@ bool minisign_key_parse(const char *text, size_t len, struct minisign_key *out, 
 /* Parses a whole signature file: four lines, LF or CRLF, nothing after them. FAULT_INTEGRITY with a reason. */
 bool minisign_parse(const char *text, size_t len, struct minisign_signature *out, struct fault *f)
     __attribute__((warn_unused_result));
+
+/* The key whose id the signature names; the present one when none has that id, which then is told as the mistake.
+ * Borrowed from keys. */
+const struct minisign_key *minisign_key_of(const struct minisign_keys *keys, const struct minisign_signature *s)
+    __attribute__((nonnull));
 
 /* Checks what can be checked without the signed file: the key id, the global signature, and that the trusted comment
  * names `file` in a field `file:` (fields are separated by tabs or spaces). file NULL leaves the name out.

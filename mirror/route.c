@@ -75,7 +75,7 @@ static enum found toolchain_file(
 	out->zig = zig;
 	out->kind = ROUTE_TOOLCHAIN;
 	out->signature = out->zig.signature;
-	out->key = &c->toolchains.key;
+	out->keys = &c->toolchains.keys;
 	out->require = c->toolchains.require;
 	return set_path(out, c->toolchains.prefix, out->zig.name, strlen(out->zig.name), f) ? FOUND : REFUSED;
 }
@@ -179,7 +179,7 @@ static enum found try_rule(const struct config_rule *rule, struct piece path, st
 	out->kind = rule->kind == RULE_PACKAGE ? ROUTE_PACKAGE : ROUTE_ARTIFACT;
 	out->rule = rule;
 	out->signature = signature;
-	out->key = rule->has_key ? &rule->key : NULL;
+	out->keys = rule->has_key ? &rule->keys : NULL;
 	out->require = rule->require;
 	copy_match(out, &values);
 	return set_path(out, "", path.at + 1, path.len - 1, f) ? FOUND : REFUSED;

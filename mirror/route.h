@@ -29,11 +29,11 @@ enum route_kind {
 
 struct route {
 	enum route_kind kind;
-	char path[WIRE_PATH_CAP];       /* canonical: below the mount, without its first slash, '+' literal */
-	struct zigfile zig;             /* ROUTE_TOOLCHAIN */
-	const struct config_rule *rule; /* ROUTE_PACKAGE, ROUTE_ARTIFACT */
-	bool signature;                 /* the file is a .minisig that proves itself by its global signature */
-	const struct minisign_key *key; /* the key that vouches for it, or NULL; belongs to the configuration */
+	char path[WIRE_PATH_CAP];         /* canonical: below the mount, without its first slash, '+' literal */
+	struct zigfile zig;               /* ROUTE_TOOLCHAIN */
+	const struct config_rule *rule;   /* ROUTE_PACKAGE, ROUTE_ARTIFACT */
+	bool signature;                   /* the file is a .minisig that proves itself by its global signature */
+	const struct minisign_keys *keys; /* those that vouch for it, or NULL; belong to the configuration */
 	enum config_require require;
 	struct {
 		char owner[256], repo[256], ref[256], version[256], file[256]; /* "" when the pattern has none */

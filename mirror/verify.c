@@ -40,7 +40,7 @@ static bool verify_legacy(const struct verify_case *v, const struct minisign_sig
 	void *data = len > 0 ? mmap(NULL, len, PROT_READ, MAP_PRIVATE, v->fd, 0) : NULL;
 	if (data == MAP_FAILED)
 		return fault_errno(f, FAULT_SYSTEM, errno, "cannot read %s", v->file);
-	bool ok = minisign_verify_legacy(s, v->route->key, data != NULL ? data : "", len, f);
+	bool ok = minisign_verify_legacy(s, minisign_key_of(v->route->keys, s), data != NULL ? data : "", len, f);
 	if (data != NULL)
 		munmap(data, len);
 	return ok;
@@ -60,7 +60,8 @@ static bool verify_signature_file(const struct verify_case *v, struct verify_ver
 	ssize_t n = pread(v->fd, text, sizeof text, 0);
 	if (n < 0)
 		return fault_errno(f, FAULT_SYSTEM, errno, "cannot read the signature of %s", v->file);
-	if (!minisign_parse(text, (size_t)n, &s, f) || !minisign_check_comment(&s, v->route->key, v->file, f))
+	if (!minisign_parse(text, (size_t)n, &s, f) ||
+	    !minisign_check_comment(&s, minisign_key_of(v->route->keys, &s), v->file, f))
 		return false;
 	note(&s, out);
 	out->verdict = "signed";
@@ -70,11 +71,12 @@ static bool verify_signature_file(const struct verify_case *v, struct verify_ver
 static bool verify_signed(const struct verify_case *v, struct verify_verdict *out, struct fault *f)
 {
 	struct minisign_signature s;
-	if (!minisign_parse(v->signature, v->signature_len, &s, f) ||
-	    !minisign_check_comment(&s, v->route->key, v->file, f))
+	if (!minisign_parse(v->signature, v->signature_len, &s, f))
 		return false;
-	if (s.prehashed ? !minisign_verify_prehashed(&s, v->route->key, v->digest->blake2b, f)
-	                : !verify_legacy(v, &s, f))
+	const struct minisign_key *key = minisign_key_of(v->route->keys, &s);
+	if (!minisign_check_comment(&s, key, v->file, f))
+		return false;
+	if (s.prehashed ? !minisign_verify_prehashed(&s, key, v->digest->blake2b, f) : !verify_legacy(v, &s, f))
 		return false;
 	note(&s, out);
 	out->verdict = "signed";

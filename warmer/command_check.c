@@ -128,8 +128,10 @@ static bool proves(
     struct checked *x, const char *text, size_t len, const char *file, const struct digest_result *d, struct fault *f)
 {
 	struct minisign_signature s;
-	const struct minisign_key *key = &x->table.warmer->config->toolchains.key;
-	return minisign_parse(text, len, &s, f) && minisign_check_comment(&s, key, file, f) &&
+	if (!minisign_parse(text, len, &s, f))
+		return false;
+	const struct minisign_key *key = minisign_key_of(&x->table.warmer->config->toolchains.keys, &s);
+	return minisign_check_comment(&s, key, file, f) &&
 	       (d == NULL || !s.prehashed || minisign_verify_prehashed(&s, key, d->blake2b, f));
 }
 

@@ -74,14 +74,17 @@ static size_t read_signature(
 {
 	char path[WIRE_PATH_CAP + 16];
 	struct minisign_signature s;
-	if (r->key == NULL || r->signature)
+	if (r->keys == NULL || r->signature)
 		return 0;
 	snprintf(path, sizeof path, "%s.minisig", r->path);
 	int fd = store_open_public(x->warmer->store, path, NULL, NULL);
 	size_t len = fd >= 0 ? judge_read_signature(fd, text) : 0;
 	if (fd >= 0)
 		close(fd);
-	return minisign_parse(text, len, &s, NULL) && minisign_check_comment(&s, r->key, name, NULL) ? len : 0;
+	return minisign_parse(text, len, &s, NULL) &&
+	               minisign_check_comment(&s, minisign_key_of(r->keys, &s), name, NULL)
+	           ? len
+	           : 0;
 }
 
 /* Compares what was read with what vouches for it beside the catalogue. */

@@ -82,7 +82,7 @@ static size_t find_signature(const struct take *t, char text[MINISIGN_FILE_MAX +
 {
 	char name[WIRE_PATH_CAP + 16];
 	size_t len;
-	if (t->x->route->key == NULL || t->x->route->signature)
+	if (t->x->route->keys == NULL || t->x->route->signature)
 		return 0;
 	snprintf(name, sizeof name, "%s.minisig", t->x->name);
 	int fd = openat(t->x->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);

@@ -167,7 +167,7 @@ bool judge_file(struct warmer *w, const struct judge_case *c, struct judge_verdi
 	    .fd = c->fd,
 	    .digest = c->digest,
 	    .listed = found ? &listed : NULL,
-	    .state = c->route->key == NULL  ? SIGNATURE_NONE
+	    .state = c->route->keys == NULL ? SIGNATURE_NONE
 	             : c->signature != NULL ? SIGNATURE_PRESENT
 	                                    : SIGNATURE_ABSENT,
 	    .signature = c->signature,

@@ -54,7 +54,7 @@ static void config_without_keys_has_the_defaults(void **state)
 	assert_string_equal(c->toolchains.nominated_index, "https://pkg.hexops.org/zig/index.json");
 	assert_int_equal(c->toolchains.index_ttl_sec, 900);
 	assert_int_equal(c->toolchains.require, REQUIRE_DIGEST);
-	assert_int_equal(c->toolchains.key.id[0], 0x86);
+	assert_int_equal(c->toolchains.keys.now.id[0], 0x86);
 	assert_int_equal(c->rule_count, 0);
 	assert_int_equal(c->warmer.connections, 4);
 	assert_int_equal(c->warmer.bandwidth_bytes, 0);
@@ -86,7 +86,7 @@ static const char FULL[] =
     "  upstream = \"https://codeberg.org/{owner}/{repo}/archive/{ref}.tar.gz\"\n"
     "  allow = {\"ziglang/*\", \"mach/mach\"}\n}\n"
     "artifact \"zls\" {\n  path = \"/zls/{version}/{file}\"\n  upstream = \"https://builds.example/{file}\"\n"
-    "  public_key = \"" ZIG_KEY "\"\n}\n"
+    "  public_key = \"" ZIG_KEY "\"\n  old_public_keys = {\"" ZIG_KEY "\"}\n}\n"
     "warmer {\n  connections = 2\n  bandwidth = \"1M\"\n  classes = {\"dev\"}\n  since = \"\"\n"
     "  complete_versions = no\n  dev_keep_days = 7\n  max_bytes = \"1T\"\n}\n";
 
@@ -119,6 +119,8 @@ static void config_with_all_keys_is_read(void **state)
 	assert_int_equal(c->rules[2].kind, RULE_ARTIFACT);
 	assert_int_equal(c->rules[2].line, 40);
 	assert_true(c->rules[2].has_key);
+	assert_int_equal(c->rules[2].keys.old_count, 1);
+	assert_int_equal(c->rules[2].keys.old[0].id[0], 0x86);
 	assert_int_equal(c->rules[2].require, REQUIRE_SIGNED);
 	assert_int_equal(c->warmer.classes, CLASS_DEV);
 	assert_int_equal(c->warmer.max_bytes, INT64_C(1) << 40);
@@ -152,7 +154,7 @@ static void config_printed_is_read_back_the_same(void **state)
 		char *again = print(second);
 		assert_string_equal(text, again);
 		assert_string_equal(first->state_dir, second->state_dir);
-		assert_memory_equal(&first->toolchains.key, &second->toolchains.key, sizeof first->toolchains.key);
+		assert_memory_equal(&first->toolchains.keys, &second->toolchains.keys, sizeof first->toolchains.keys);
 		assert_int_equal(first->rule_count, second->rule_count);
 		free(text);
 		free(again);

@@ -12,7 +12,8 @@
 #include <cmocka.h>
 
 #define BASE "base_url = \"https://pkg.example.org\"\n"
-#define KEYED "public_key = \"RWSGOq2NVecA2UPNdBUZykf1CCb147pkmdtYxgb3Ti+JO/wCYvhbAb/U\"\n"
+#define KEY "\"RWSGOq2NVecA2UPNdBUZykf1CCb147pkmdtYxgb3Ti+JO/wCYvhbAb/U\""
+#define KEYED "public_key = " KEY "\n"
 
 static struct config *parse(const char *text)
 {
@@ -178,6 +179,11 @@ static const struct {
         "t.conf:5: redirects: not a host name (no scheme, no port, no pattern)"},
     {PACKAGE("/p/{ref}", "https://h/{ref}", "token_file = \"token\"\n"), "t.conf:5: token_file: not an absolute path"},
     {PACKAGE("/p/{ref}", "https://h/{ref}", "public_key = \"RW\"\n"), "t.conf:5: public_key: "},
+    {PACKAGE("/p/{ref}", "https://h/{ref}", "old_public_keys = {\"RW\"}\n"),
+        "t.conf:5: old_public_keys: needs a public_key"},
+    {TOOLCHAINS("old_public_keys = {\"RW\"}"), "t.conf:3: old_public_keys: "},
+    {TOOLCHAINS("old_public_keys = {" KEY ", " KEY ", " KEY ", " KEY ", " KEY ", " KEY ", " KEY ", " KEY "}"),
+        "t.conf:3: old_public_keys: more than seven"},
     {PACKAGE("/p/{ref}", "https://h/{ref}", "require = \"signed\"\n"), "t.conf:5: require: signed needs a public_key"},
     {PACKAGE("/p/{ref}", "https://h/{ref}", "require = \"digest\"\n"),
         "t.conf:5: require: digest needs a public_key (no index lists these files)"},

@@ -19,7 +19,7 @@ static void check_file(const struct config *c, const char *name, const char *lis
 	assert_route(c, path, ROUTE_TOOLCHAIN, canonical);
 	assert_string_equal(url_of(c, path, listed, 0), expected);
 	assert_true(resolve(c, path, &r, &f));
-	assert_true(r.signature == signature && r.key == &c->toolchains.key);
+	assert_true(r.signature == signature && r.keys == &c->toolchains.keys);
 	assert_true(route_canonical(c, canonical, &again, &f));
 	assert_memory_equal(&r, &again, sizeof r);
 	/* Without an index the rule finds the same, but for a file that is named as a release and still a build. */

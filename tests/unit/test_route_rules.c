@@ -44,12 +44,12 @@ static void route_rule_tells_what_it_matched(void **state)
 	assert_string_equal(r.match.ref, "v0.14.0");
 	assert_string_equal(r.match.version, "");
 	assert_string_equal(r.rule->name, "forge");
-	assert_null(r.key);
+	assert_null(r.keys);
 	assert_int_equal(r.require, REQUIRE_TLS);
 	assert_true(resolve(c, "/zls/x.tar.xz.minisig", &r, NULL));
 	assert_int_equal(r.kind, ROUTE_ARTIFACT);
 	assert_true(r.signature);
-	assert_true(r.key == &r.rule->key);
+	assert_true(r.keys == &r.rule->keys);
 	assert_int_equal(r.require, REQUIRE_SIGNED);
 	assert_string_equal(r.match.file, "x.tar.xz");
 	assert_true(resolve(c, "/files/x.minisig", &r, NULL));

@@ -101,6 +101,37 @@ static void signed_file_is_signed(void **state)
 	}
 }
 
+/* After the key was changed: what it signed before counts, and the verdict names it. */
+static void signature_by_an_old_key_counts(void **state)
+{
+	static const char *const names[] = {"prehashed.minisig", "legacy.minisig"};
+	struct fixture *x = *state;
+	struct minisign_keys keys = {.now = vector_key("other.pub")};
+	struct route file = x->file, signature = x->signature;
+	file.keys = signature.keys = &keys;
+	for (size_t i = 0; i < 2; i++) {
+		struct vector s = vector_read(names[i]);
+		struct verify_case v = bare(x);
+		char path[512];
+		v.route = &file;
+		v.state = SIGNATURE_PRESENT;
+		v.signature = s.text;
+		v.signature_len = s.len;
+		keys.old_count = 0;
+		assert_bad(&v, FAULT_INTEGRITY, "signature: made by key 04EC464CDD94FB11, not by 2777485013D9E233");
+		keys.old[0] = keys.now;
+		keys.old[1] = vector_key("key.pub");
+		keys.old_count = 2;
+		assert_good(&v, "signed");
+		snprintf(path, sizeof path, VECTORS_DIR "%s", names[i]);
+		v = bare(x);
+		v.route = &signature;
+		v.fd = open(path, O_RDONLY | O_CLOEXEC);
+		assert_good(&v, "signed");
+		close(v.fd);
+	}
+}
+
 static void signature_that_does_not_fit_is_bad(void **state)
 {
 	static const struct {
@@ -261,6 +292,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    WITH_FILE(signed_file_is_signed),
+	    WITH_FILE(signature_by_an_old_key_counts),
 	    WITH_FILE(signature_that_does_not_fit_is_bad),
 	    WITH_FILE(flipped_bit_is_bad_by_either_kind),
 	    WITH_FILE(index_that_says_otherwise_outweighs_a_signature),
