@@ -9,6 +9,7 @@
  * that a library can do without. The child that unpacks archives runs little code of few libraries on the most hostile
  * bytes: it has a list of what is allowed. */
 #include "mirror/sandbox_filters.h"
+#include "mirror/sanitized.h"
 
 #include <seccomp.h>
 
@@ -23,17 +24,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-#define SANITIZED 1
-#elif defined __has_feature
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 /* Newer than the headers of Debian 12, or of no C library. */
 #ifndef CLONE_NEWTIME

@@ -37,8 +37,9 @@ dnl The sanitizers bring checks of their own that _FORTIFY_SOURCE would hide, so
 AC_DEFUN([PKGMIRROR_HARDENING], [
     HARDEN_CFLAGS= HARDEN_CPPFLAGS= HARDEN_LDFLAGS= SANITIZE_CFLAGS= FUZZ_LDFLAGS=
     AS_IF([test "$enable_fuzzing" = yes], [enable_sanitizers=yes])
-    AS_IF([test "$enable_sanitizers" = yes], [
+    AS_IF([test "$enable_sanitizers" != no], [
         SANITIZE_CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+        AS_IF([test "$enable_sanitizers" = thread], [SANITIZE_CFLAGS="-fsanitize=thread -fno-omit-frame-pointer"])
         AS_IF([test "$enable_fuzzing" = yes], [
             SANITIZE_CFLAGS="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined"
             FUZZ_LDFLAGS=-fsanitize=fuzzer

@@ -1,6 +1,8 @@
 /* sandbox_policy: see sandbox_policy.h. */
 #include "sandbox_policy.h"
 
+#include "sanitized.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -68,11 +70,11 @@ static void allow_system(struct sandbox *s, enum sandbox_access access)
 	for (size_t i = 0; i < sizeof READ / sizeof READ[0]; i++)
 		sandbox_allow(s, READ[i], SANDBOX_READ);
 	sandbox_allow(s, "/dev/null", SANDBOX_APPEND);
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-	/* The runtime looks at its own process when it reports, and for leaks at every end. */
-	sandbox_allow(s, "/proc", SANDBOX_READ);
-	sandbox_allow(s, "/proc/self/exe", SANDBOX_READ);
-#endif
+	if (SANITIZED) {
+		/* The runtime looks at its own process when it reports, and for leaks at every end. */
+		sandbox_allow(s, "/proc", SANDBOX_READ);
+		sandbox_allow(s, "/proc/self/exe", SANDBOX_READ);
+	}
 }
 
 /* What a resolver and a TLS library read. resolv.conf is replaced by renames, and is a link into the folder of whoever
@@ -109,9 +111,8 @@ void sandbox_responder(const struct config *c, const char *socket, enum log_leve
 	sandbox_allow(&s, "/dev/urandom", SANDBOX_READ);
 	if (socket != NULL)
 		allow_parent(&s, socket, SANDBOX_REMOVE);
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-	allow_system(&s, SANDBOX_READ);
-#endif
+	if (SANITIZED)
+		allow_system(&s, SANDBOX_READ);
 	sandbox_seal(&s);
 }
 

@@ -3,6 +3,7 @@
 
 #include "archive.h"
 #include "sandbox_policy.h"
+#include "sanitized.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,9 +45,8 @@ static bool confine(int file, int pipe)
 		return false;
 	close(STDIN_FILENO);
 	close(STDOUT_FILENO);
-#ifndef __SANITIZE_ADDRESS__
-	close(STDERR_FILENO);
-#endif
+	if (!SANITIZED)
+		close(STDERR_FILENO);
 	if (close_range(PIPE_AT + 1, ~0U, 0) != 0)
 		return false;
 	sigemptyset(&none);
@@ -57,9 +57,8 @@ static bool confine(int file, int pipe)
 	set_limit(RLIMIT_FSIZE, 0);
 	set_limit(RLIMIT_CORE, 0);
 	set_limit(RLIMIT_NOFILE, FILES_MAX);
-#ifndef __SANITIZE_ADDRESS__ /* it maps terabytes of shadow */
-	set_limit(RLIMIT_AS, MEMORY_MAX_BYTES);
-#endif
+	if (!SANITIZED) /* it maps terabytes of shadow */
+		set_limit(RLIMIT_AS, MEMORY_MAX_BYTES);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	sandbox_unpack();
 	return true;

@@ -2,6 +2,7 @@
  * a program and then tries; what it did is its exit status. Files are only tried where the kernel has Landlock. */
 #include "mirror/sandbox_policy.h"
 #include "mirror/catalog.h"
+#include "mirror/sanitized.h"
 #include "mirror/store.h"
 #include "tests/unit/scratch.h"
 
@@ -132,10 +133,8 @@ static bool can_dump(void)
 	struct rlimit core = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
 	if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &core) == 0)
 		return true;
-#ifndef __SANITIZE_ADDRESS__ /* the search for leaks traces its own process */
-	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0)
+	if (!SANITIZED && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0) /* the search for leaks traces its own process */
 		return true;
-#endif
 	return getrlimit(RLIMIT_CORE, &core) != 0 || core.rlim_max != 0;
 }
 
