@@ -14,7 +14,7 @@ from .lighttpd import Lighttpd
 from .process import BUILD, LIVE_LOGS, SANITIZERS, end_process, processes, read_log, run
 from .waiting import wait_until
 
-COMPLAINTS = re.compile(r"ERROR: \w+Sanitizer|runtime error: |SUMMARY: \w+Sanitizer")
+COMPLAINTS = re.compile(r"(?:ERROR|WARNING): \w+Sanitizer|runtime error: |SUMMARY: \w+Sanitizer")
 
 
 class Mirror:

@@ -19,6 +19,7 @@ BUILD = pathlib.Path(os.environ.get("PKGMIRROR_BUILD", TOP / "build/test"))
 SANITIZERS = {
     "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1"),
     "UBSAN_OPTIONS": os.environ.get("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1"),
+    "TSAN_OPTIONS": os.environ.get("TSAN_OPTIONS", "second_deadlock_stack=1:history_size=4"),
 }
 
 
