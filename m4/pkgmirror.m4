@@ -27,6 +27,8 @@ AC_DEFUN([PKGMIRROR_TRY_LDFLAG], [
 ])
 
 AC_DEFUN([PKGMIRROR_WARNINGS], [
+    dnl -Wno-sign-conversion: a size that is known to be small meets an int in many places, and a cast in each would hide the
+    dnl one that matters; -Wconversion still tells of bits that are lost.
     WARN_CFLAGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wvla -Wwrite-strings"
     WARN_CFLAGS="$WARN_CFLAGS -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wformat=2 -Wundef"
     AS_IF([test "$enable_werror" = yes], [WARN_CFLAGS="$WARN_CFLAGS -Werror"])
