@@ -82,6 +82,9 @@ void job_end(struct job *j, const struct fault *f, int retry_sec)
 {
 	if (j->transfer != NULL)
 		transfer_cancel(j->transfer);
+	/* For whoever resumes it. */
+	(void)!job_write_out(j);
+	job_write_end(j);
 	j->transfer = NULL;
 	unpack_stop(j->unpack);
 	j->unpack = NULL;
@@ -366,7 +369,7 @@ static void turn_queued(struct job *j, int64_t now)
 /* Returns when this job wants the next turn, in milliseconds. */
 static int turn_one(struct job *j, int64_t now)
 {
-	int wait;
+	int wait, wish;
 	switch (j->phase) {
 	case JOB_QUEUED:
 		turn_queued(j, now);
@@ -382,7 +385,9 @@ static int turn_one(struct job *j, int64_t now)
 			job_begin_source(j);
 		return j->phase == JOB_PAUSE ? (int)(j->phase_ms - now) + 1 : 0;
 	case JOB_TRANSFER:
-		return tell_progress(j, now);
+		wait = job_write_turn(j, now);
+		wish = tell_progress(j, now);
+		return wish < wait ? wish : wait;
 	/* What is here already need not wait for the verdict. */
 	case JOB_SIGNATURE:
 		if (j->signature_state == SIGNATURE_WAITING)

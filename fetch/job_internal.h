@@ -56,6 +56,9 @@ struct job {
 	bool recovering;
 	char recovered[ROUTE_STORE_CAP];
 	struct digest *digest;
+	char *held; /* held_len bytes that are not in the part yet, since held_ms; they belong at `at` */
+	size_t held_len;
+	int64_t held_ms;
 	int64_t at, size, told_at, told_ms, synced_at, digest_end;
 	bool told_size;
 
@@ -83,6 +86,18 @@ void job_set_host(struct job *j, const char *url);
 
 /* Starts the transfer of the present source from j->at on. */
 void job_begin_transfer(struct job *j);
+
+/* Takes bytes that belong at the end of the part. False with j->own set when a write failed. */
+bool job_write(struct job *j, const char *bytes, size_t len) __attribute__((warn_unused_result));
+
+/* Writes what is held back now. False with j->own set. */
+bool job_write_out(struct job *j) __attribute__((warn_unused_result));
+
+/* Writes what has been held back long enough. Returns when it wants to be called again, in milliseconds. */
+int job_write_turn(struct job *j, int64_t now);
+
+/* Drops what is held back, and its memory. */
+void job_write_end(struct job *j);
 
 /* Joins the job of the .minisig, when the file may have one. */
 void job_want_signature(struct job *j);

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TRIES_MAX = 4, PAUSE_FIRST_MS = 200, WRITE_OUT_BYTES = 8 * 1024 * 1024 };
+enum { TRIES_MAX = 4, PAUSE_FIRST_MS = 200 };
 
 bool job_shows(const struct job *j)
 {
@@ -160,6 +160,7 @@ static bool start_over(struct job *j)
 		return false;
 	close(j->fd);
 	j->fd = fd;
+	job_write_end(j);
 	digest_reset(j->digest);
 	j->at = j->told_at = j->synced_at = j->begun_at = 0;
 	j->resumed = j->doubtful = false;
@@ -202,26 +203,8 @@ static bool on_head(void *arg, const struct transfer_head *head)
 static bool on_data(void *arg, const void *bytes, size_t len)
 {
 	struct job *j = arg;
-	const char *p = bytes;
-	for (size_t left = len; left > 0;) {
-		ssize_t n = pwrite(j->fd, p, left, j->at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fault_errno(&j->own, FAULT_SYSTEM, errno, "cannot write part/%s", j->route.path);
-		digest_add(j->digest, p, (size_t)n);
-		j->at += n;
-		p += n;
-		left -= (size_t)n;
-	}
-	if (j->told_at < JOB_EAGER_BYTES && j->at - j->told_at >= JOB_EAGER_STEP)
-		job_tell(j);
-	/* Writing out on the way keeps the last fsync short, which holds up everybody. */
-	if (j->at - j->synced_at >= WRITE_OUT_BYTES) {
-		sync_file_range(j->fd, j->synced_at, j->at - j->synced_at, SYNC_FILE_RANGE_WRITE);
-		j->synced_at = j->at;
-	}
-	return true;
+	/* A write that failed between two pieces ends the transfer here. */
+	return j->own.class == FAULT_NONE && job_write(j, bytes, len);
 }
 
 static void pause_before_retry(struct job *j)
@@ -263,6 +246,9 @@ static void on_done(void *arg, const struct transfer_result *result)
 {
 	struct job *j = arg;
 	struct fault f;
+	/* A failure is in j->own. */
+	(void)!job_write_out(j);
+	job_write_end(j);
 	j->transfer = NULL;
 	j->result = *result;
 	if (!host_ails(result))
