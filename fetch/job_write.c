@@ -1,9 +1,9 @@
 /* job_write: the bytes of a job on their way into the part: digested, and written in large pieces. See job_internal.h.
  *
- * libcurl hands them over 16 KiB at a time. The page cache keeps a file in pieces as large as the writes that made it, and
- * whoever sends the file pays for each piece: a third more processor time for each byte, measured with sendfile(2) on
- * ext4. So, once the first bytes are on their way to the clients, they are held back until they fill an aligned piece, at
- * most for some milliseconds. */
+ * libcurl hands them over 16 KiB at a time. The page cache keeps a file in pieces as large as the writes that made it,
+ * and whoever sends the file pays for each piece: a third more processor time for each byte, measured with sendfile(2)
+ * on ext4. So, once the first bytes are on their way to the clients, they are held back until they fill an aligned
+ * piece, at most for some milliseconds. */
 #include "fetch/job_internal.h"
 
 #include <errno.h>
