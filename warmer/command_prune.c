@@ -17,7 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SPARED_SEC = 600, DAY_SEC = 24 * 3600, CLASSES_CAP = 128, DAYS_MAX = 36500 };
+enum {
+	SPARED_SEC = 600,
+	DAY_SEC = 24 * 3600,
+	CLASSES_CAP = 128,
+	DAYS_MAX = 36500,
+	ROOM_LEAST = 1024 * 1024 /* below it there may be none for what SQLite writes of a removal */
+};
 
 static const char *const CLASSES[] = {"stable", "nominated", "dev", "package", "artifact"};
 enum { CLASS_COUNT = sizeof CLASSES / sizeof CLASSES[0], DEV = 2 };
@@ -283,6 +289,42 @@ static bool plan(struct prune *x, struct fault *f)
 	return !x->short_of_memory || fault_errno(f, FAULT_SYSTEM, ENOMEM, "prune");
 }
 
+static void forget(struct prune *x)
+{
+	for (size_t i = 0; i < x->count; i++)
+		free(x->all[i].path);
+	free(x->all);
+	x->all = NULL;
+	x->count = x->cap = 0;
+}
+
+static bool is_full(const struct prune *x)
+{
+	const int64_t bytes = store_free_bytes(x->warmer->store);
+	return bytes >= 0 && bytes < ROOM_LEAST;
+}
+
+/* A disk that is full to its end takes no row, not even that of a removal. So the first files go by what is known
+ * without the newest hits, and without their rows, which follow when there is room. */
+static void make_first_room(struct prune *x)
+{
+	char relative[ROUTE_STORE_CAP];
+	struct store *s = x->warmer->store;
+	struct fault f = {0};
+	const bool known = plan(x, &f);
+	for (size_t i = 0; known && i < x->count && is_full(x); i++) {
+		struct candidate *c = &x->all[i];
+		struct store_lease leases[2] = {{.fd = -1}, {.fd = -1}};
+		if (is_due(x, c) && take_leases(x, c, leases, &f) &&
+		    store_target(s, c->path, relative, sizeof relative) && !in_use(x, c, relative) &&
+		    store_remove(s, c->path, relative, &f))
+			log_event(LOG_WARN_LEVEL, "room", "path", c->path, "bytes", log_int(c->size).text, NULL);
+		store_lease_drop(&leases[0]);
+		store_lease_drop(&leases[1]);
+	}
+	forget(x);
+}
+
 int command_prune(struct warmer *w, int argc, char **argv)
 {
 	struct prune x = {.warmer = w, .days = -1, .now = time(NULL)};
@@ -292,6 +334,8 @@ int command_prune(struct warmer *w, int argc, char **argv)
 		return WARMER_USAGE;
 	if (w->catalog == NULL)
 		return WARMER_DONE;
+	if (!w->dry_run && is_full(&x))
+		make_first_room(&x);
 	/* Without a log it is not known what was used lately: then nothing goes. */
 	bool ok = fold_known(w, &folded);
 	if (ok && !(ok = plan(&x, &f)))
@@ -301,8 +345,6 @@ int command_prune(struct warmer *w, int argc, char **argv)
 			prune_one(&x, &x.all[i]);
 	if (ok)
 		summary(&x);
-	for (size_t i = 0; i < x.count; i++)
-		free(x.all[i].path);
-	free(x.all);
+	forget(&x);
 	return ok && x.failed == 0 && x.excess <= 0 ? WARMER_DONE : WARMER_FAILED;
 }
