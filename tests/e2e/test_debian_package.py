@@ -252,7 +252,7 @@ def test_the_web_servers_take_what_readme_debian_tells(machine):
     # A mirror that has nothing leaves nothing.
     machine.shell("find /var/lib/pkgmirror -mindepth 1 -delete")
     assert "are kept" not in machine.run("dpkg", "--purge", "pkgmirror")
-    assert machine.shell("ls -d /var/lib/pkgmirror* 2>/dev/null || :") == ""
+    assert machine.shell("ls -d /var/lib/pkgmirror* /etc/tmpfiles.d/pkgmirror* /etc/systemd/system/pkgmirror* 2>/dev/null || :") == ""
 
 
 def test_what_deploy_install_left_is_taken_over(machine):
