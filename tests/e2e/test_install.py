@@ -51,6 +51,25 @@ def test_each_program_and_each_page_that_is_named_has_its_manual(installed):
     assert named - there == set()
     programs = {pathlib.Path(name).name for name in PROGRAMS + SCRIPTS}
     assert programs - {page.split("(")[0] for page in there} == set()
+    # And each page is of something that is there.
+    assert {page.split("(")[0] for page in there} - programs == {"pkgmirror.conf"}
+    assert (TOP / "deploy/debian/pkgmirror.conf").is_file()
+
+
+def test_documents_are_installed(installed):
+    documents = {path.name for path in (TOP / "docs").iterdir()} | {"README.md", "SECURITY.md"}
+    assert {path.name for path in (installed / "share/doc/pkgmirror").iterdir()} == documents
+    pages = [path.read_text() for path in (TOP / "man").iterdir()]
+    assert all("operations.md" in page for page in pages)
+
+
+def test_sections_that_a_page_refers_to_are_there():
+    for page in (TOP / "man").iterdir():
+        text = page.read_text()
+        heads = {head.strip('"').upper() for head in re.findall(r"^\.S[Hh] (.*)$", text, re.MULTILINE)}
+        named = {name.upper() for name in re.findall(r"^\.Sx ([^.,;]*?)(?: [.,;)])?$", text, re.MULTILINE)}
+        named |= set(re.findall(r"\bsee (?:\.BR )?([A-Z]{4,})\b", text.replace("\n", " ")))
+        assert named - heads == set(), page.name
 
 
 def test_no_library_of_ours_is_installed(installed):

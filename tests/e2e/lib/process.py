@@ -54,10 +54,10 @@ def read_log(path):
 
 
 class Process:
-    """A program in a session of its own, its output in a log."""
+    """A program in a session of its own, its output in a log. `stdin` is a file or a socket, nothing if not given."""
 
-    def __init__(self, name, command, log, env=None, cwd=None):
-        self.name, self.command, self.log, self.cwd = name, [str(word) for word in command], pathlib.Path(log), cwd
+    def __init__(self, name, command, log, env=None, cwd=None, stdin=subprocess.DEVNULL):
+        self.name, self.command, self.log, self.cwd, self.stdin = name, [str(word) for word in command], pathlib.Path(log), cwd, stdin
         self.env = {**os.environ, **SANITIZERS, **(env or {})}
         self.child = None
 
@@ -65,7 +65,7 @@ class Process:
         """Starts it and waits until live() is true."""
         with open(self.log, "ab") as log:
             self.child = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=self.env, cwd=self.cwd,
+                self.command, stdin=self.stdin, stdout=log, stderr=subprocess.STDOUT, env=self.env, cwd=self.cwd,
                 start_new_session=True,
             )
         LIVE_LOGS[self.name] = self.log
