@@ -15,6 +15,7 @@
 
 enum {
 	BUSY_PAUSE_MS = 2000, /* another command works */
+	BROKEN_PAUSE_MS = 60 * 1000, /* the catalogue cannot be opened */
 	LOOK_MS = 60 * 1000,  /* a look at `want` that no event asked for */
 	SETTLE_MS = 20,       /* after an event: the writer may not have committed yet */
 	LEAST_PAUSE_MS = 1000,
@@ -119,6 +120,19 @@ static void do_chores(struct watch *x)
 	}
 }
 
+/* What is due now waits, so that a catalogue that cannot be opened is told once a minute. */
+static void postpone(struct watch *x)
+{
+	const int64_t later = crew_now_ms() + BROKEN_PAUSE_MS;
+	for (int i = 0; i < CHORES; i++)
+		if (x->chore_due_ms[i] < later)
+			x->chore_due_ms[i] = later;
+	if (x->retry_due_ms > 0 && x->retry_due_ms < later)
+		x->retry_due_ms = later;
+	if (x->index_due_ms > later)
+		x->index_due_ms = later;
+}
+
 /* One round, under the lock. False when another command works: later. */
 static bool work(struct watch *x, bool index)
 {
@@ -141,6 +155,7 @@ static bool work(struct watch *x, bool index)
 			x->retry_due_ms = crew_now_ms();
 	} else {
 		warmer_complain(NULL, &f);
+		postpone(x);
 	}
 	warmer_close_catalog(w);
 	close(lock);

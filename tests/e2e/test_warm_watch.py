@@ -146,3 +146,16 @@ def test_it_waits_while_another_command_works(make_mirror, upstream, site, watch
         assert run.poll() is None
     finally:
         end(once)
+
+
+def test_a_catalogue_that_cannot_be_opened_is_told_now_and_then(make_mirror, site, watch):
+    mirror = make_mirror(start=False, offline=True)
+    (mirror.state / "catalog.db").write_bytes(b"this is no catalogue" * 500)
+    run, _ = watch(mirror)
+    wait_until(lambda: mirror.log("warm.log"), "the complaint")
+    # While another program starts and ends it could be told a hundred times; it is told once a minute.
+    mirror.program("pkgmirror-warm", "adopt", "--dry-run", mirror.folder, status=None)
+    assert 1 <= mirror.log("warm.log").count("\n") < 10 and run.poll() is None
+    (mirror.state / "catalog.db").unlink()
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(30) == 0
