@@ -35,7 +35,9 @@ static void tell(const struct adopt *x, const char *file, const char *path, cons
 		json_text(&j, "reason", reason);
 		json_end(&j);
 	} else if (reason != NULL) {
-		fprintf(stderr, "pkgmirror-warm: %s: %s: %s\n", file, state, reason);
+		struct fault f;
+		fault_set(&f, FAULT_SYSTEM, "%s: %s", state, reason);
+		warmer_complain(file, &f);
 	} else if (!x->warmer->quiet) {
 		printf("%s %s\n", state, path);
 	}
@@ -105,8 +107,8 @@ static void walk(struct adopt *x, FTS *fts, const char *folder)
 		if (e->fts_info == FTS_D && e->fts_level > DEPTH_MAX)
 			fts_set(fts, e, FTS_SKIP);
 		if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR || e->fts_info == FTS_NS) {
-			fprintf(stderr, "pkgmirror-warm: %s: cannot be read\n", e->fts_path);
-			x->failed++;
+			errno = e->fts_errno;
+			cannot_read(x, e->fts_path);
 		}
 		if (e->fts_info == FTS_F && !adopt_file(x, e, e->fts_path + strlen(folder) + 1))
 			return;

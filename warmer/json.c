@@ -1,5 +1,6 @@
 /* json: see json.h. */
 #include "warmer/json.h"
+#include "mirror/utf8.h"
 
 #include <inttypes.h>
 
@@ -12,13 +13,17 @@ struct json json_begin(FILE *out)
 static void put_quoted(FILE *out, const char *text)
 {
 	fputc('"', out);
-	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-		if (*p < 0x20 || *p == 0x7f)
-			fprintf(out, "\\u%04x", *p);
+	for (const char *p = text; *p != '\0';) {
+		const size_t len = utf8_character(p);
+		if (len == 0)
+			fputs("\\ufffd", out); /* a file name may be any bytes, JSON may not */
+		else if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			fprintf(out, "\\u%04x", (unsigned char)*p);
 		else if (*p == '"' || *p == '\\')
 			fprintf(out, "\\%c", *p);
 		else
-			fputc(*p, out);
+			fwrite(p, 1, len, out);
+		p += len > 0 ? len : 1;
 	}
 	fputc('"', out);
 }

@@ -13,7 +13,7 @@ struct json {
 };
 
 /* Begins an object; its members follow, in the order of the calls; json_end ends it with a line end and flushes. Names
- * are literals. A text that is NULL is null; bytes that are no ASCII are written as they are, control bytes escaped. */
+ * are literals. A text that is NULL is null; control bytes are escaped, a byte that is no UTF-8 becomes U+FFFD. */
 struct json json_begin(FILE *out);
 void json_text(struct json *j, const char *name, const char *value);
 void json_int(struct json *j, const char *name, int64_t value);

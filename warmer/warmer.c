@@ -29,11 +29,12 @@ int warmer_option(struct warmer *w, int argc, char **argv, const struct option *
 	    {"dry-run", no_argument, NULL, OPTION_DRY_RUN}, {"no-sandbox", no_argument, NULL, OPTION_NO_SANDBOX}, {0}};
 	struct option all[OPTIONS_MAX] = {0};
 	size_t n = 0;
+	int c;
 	for (; own != NULL && own[n].name != NULL && n < OPTIONS_MAX - sizeof COMMON / sizeof COMMON[0]; n++)
 		all[n] = own[n];
 	memcpy(all + n, COMMON, sizeof COMMON);
 	for (;;) {
-		int c = getopt_long(argc, argv, "", all, NULL);
+		c = getopt_long(argc, argv, "", all, NULL);
 		if (c == OPTION_QUIET)
 			w->quiet = true;
 		else if (c == OPTION_JSON)
@@ -43,8 +44,11 @@ int warmer_option(struct warmer *w, int argc, char **argv, const struct option *
 		else if (c == OPTION_NO_SANDBOX)
 			continue; /* main has seen to it */
 		else if (c != OPTION_CONFIG)
-			return c;
+			break;
 	}
+	if (w->quiet)
+		w->json = false; /* complaints alone are for people */
+	return c;
 }
 
 bool warmer_open_catalog(struct warmer *w, enum catalog_mode mode, struct fault *f)
@@ -62,8 +66,9 @@ void warmer_close_catalog(struct warmer *w)
 
 void warmer_complain(const char *what, const struct fault *f)
 {
-	if (what != NULL)
-		fprintf(stderr, "pkgmirror-warm: %s: %s\n", what, f->text);
-	else
-		fprintf(stderr, "pkgmirror-warm: %s\n", f->text);
+	fputs("pkgmirror-warm: ", stderr);
+	/* It may be the name of a stranger's file, and this a terminal. */
+	for (const char *p = what != NULL ? what : ""; *p != '\0'; p++)
+		fputc((unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p, stderr);
+	fprintf(stderr, "%s%s\n", what != NULL ? ": " : "", f->text);
 }

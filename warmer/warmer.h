@@ -27,7 +27,7 @@ struct warmer {
 	struct catalog
 	    *catalog;   /* open for writing; of a command that only reads: for reading, NULL when there is none */
 	bool quiet;     /* nothing but complaints */
-	bool json;      /* results as JSON, one object a line */
+	bool json;      /* results as JSON, one object a line; never when quiet */
 	bool dry_run;   /* say what would be done, do nothing */
 	bool watch;     /* of warm: stay */
 	int starter_fd; /* starts the fetch service; -1: nobody is needed for that */
@@ -51,7 +51,8 @@ int warmer_option(struct warmer *w, int argc, char **argv, const struct option *
 bool warmer_open_catalog(struct warmer *w, enum catalog_mode mode, struct fault *f) __attribute__((warn_unused_result));
 void warmer_close_catalog(struct warmer *w);
 
-/* Tells people what went wrong, one line on standard error: "pkgmirror-warm: WHAT: TEXT"; what may be NULL. */
+/* Tells people what went wrong, one line on standard error: "pkgmirror-warm: WHAT: TEXT"; what may be NULL, and anything
+ * else: control bytes of it are shown as '?'. */
 void warmer_complain(const char *what, const struct fault *f);
 
 /* One file each. */

@@ -4,11 +4,13 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 
 import pytest
 
 from lib.lighttpd import Lighttpd
 from lib.packages import SRC, gz, manifest, tar
+from lib.process import SANITIZERS
 from lib.zig import file_name
 
 SIGNED = file_name("0.14.1")
@@ -135,6 +137,42 @@ def test_what_nothing_vouches_for(make_mirror, site, upstream, tmp_path):
     states, _ = adopt(mirror, tmp_path / "demo", tmp_path, status=3)
     assert set(states["taken"]) == {f"{REF}.tar.gz"}
     assert mirror.rows("SELECT verdict FROM entry WHERE path = ?", f"demo/{REF}.tar.gz") == [{"verdict": "pinned"}]
+
+
+def test_reflinks(make_mirror, site, tmp_path):
+    """Where the file system has none each file fails with the reason, and nothing is left of it."""
+    mirror = make_mirror(start=False, offline=True)
+    fill(tmp_path / "m", LAYOUTS["flat"], site)
+    probe = subprocess.run(["cp", "--reflink=always", tmp_path / "m" / SIGNED, mirror.state / "probe"], capture_output=True)
+    states, summary = adopt(mirror, "--how", "reflink", tmp_path / "m", status=1 if probe.returncode else 3)
+    if probe.returncode:
+        assert summary["failed"] == 7 and summary["taken"] == 0
+        assert all("reflink" in line["reason"] for line in states["failed"].values())
+    else:
+        assert SIGNED in states["taken"]
+        assert (mirror.state / "public/zig" / SIGNED).stat().st_ino != (tmp_path / "m" / SIGNED).stat().st_ino
+    assert mirror.parts() == [] and len(mirror.files("store")) == summary["taken"]
+
+
+def test_names_that_are_no_text(make_mirror, site, tmp_path):
+    """A file name may be any bytes: a line of JSON and a line for people stay one line each."""
+    mirror = make_mirror(start=False, offline=True)
+    place = os.fsencode(tmp_path / "m")
+    os.mkdir(place)
+    for name in (b"zig-\xff\xfe.tar.xz", b"zig\n\x1b[31mpkgmirror-warm: all is well.zip", "zig-\u00e9.zip".encode()):
+        with open(os.path.join(place, name), "wb"):
+            pass
+    command = [mirror.build / "pkgmirror-warm", "adopt", tmp_path / "m"]
+    env = {**os.environ, **SANITIZERS, "PKGMIRROR_CONFIG": str(mirror.configuration)}
+    done = subprocess.run([*command, "--json"], env=env, capture_output=True, check=True)
+    lines = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    assert [line.get("state") for line in lines] == ["unknown"] * 3 + [None]
+    assert {os.path.basename(line["file"]) for line in lines[:-1]} == {
+        "zig-\ufffd\ufffd.tar.xz", "zig\n\x1b[31mpkgmirror-warm: all is well.zip", "zig-\u00e9.zip"}
+    done = subprocess.run(command, env=env, capture_output=True, check=True)
+    complaints = done.stderr.splitlines()
+    assert len(complaints) == 3 and all(line.startswith(b"pkgmirror-warm: /") for line in complaints)
+    assert b"\x1b" not in done.stderr
 
 
 def test_dry_run_and_mistakes(make_mirror, site, tmp_path):
