@@ -214,7 +214,7 @@ int main(int argc, char **argv)
 	struct options o = {0};
 	struct fault f;
 	const struct command *command = &COMMANDS[0];
-	char **copy = NULL, **arguments;
+	char **copy = NULL, **arguments, shown[64];
 	static char name[] = "warm";
 	int status = WARMER_FAILED, count;
 
@@ -251,6 +251,9 @@ int main(int argc, char **argv)
 	if (w.config == NULL)
 		return complain(NULL, &f, WARMER_USAGE);
 	w.signal_fd = open_signals();
+	/* As getopt_long names it when it complains. */
+	snprintf(shown, sizeof shown, "pkgmirror-warm %s", command->name);
+	arguments[0] = shown;
 	seal(&w, command, arguments);
 	optind = 0;
 	status = run(&w, command, count, arguments);

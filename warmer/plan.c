@@ -291,6 +291,27 @@ int64_t plan_room(const struct plan_item *item)
 	return (size + BLOCK - 1) / BLOCK * BLOCK + ROOM_BESIDES;
 }
 
+size_t plan_beyond(const struct plan *p)
+{
+	int64_t budget = p->budget, dev_budget = p->dev_budget;
+	size_t beyond = 0;
+	for (size_t i = 0; budget != INT64_MAX && i < p->count; i++) {
+		const struct plan_item *item = &p->items[i], *signature = plan_signature(p, i);
+		const bool both = signature != NULL && signature->state == PLAN_LACKING;
+		const int64_t size = item->size > 0 ? item->size : 0;
+		if (item->state != PLAN_LACKING)
+			continue;
+		i += both; /* it comes with its file, or neither comes */
+		if (plan_room(item) + (both ? plan_room(signature) : 0) > (item->dev ? dev_budget : budget)) {
+			beyond++;
+			continue;
+		}
+		dev_budget -= size;
+		budget -= item->dev ? 0 : size;
+	}
+	return beyond;
+}
+
 struct plan_item *plan_signature(const struct plan *p, size_t i)
 {
 	struct plan_item *next = i + 1 < p->count ? &p->items[i + 1] : NULL;

@@ -65,6 +65,7 @@ void report_count(struct warmer *w, const struct plan *p, struct report *r)
 	*r = (struct report){0};
 	for (size_t i = 0; i < p->count; i++)
 		count_one(w, &p->items[i], r);
+	r->beyond = plan_beyond(p);
 }
 
 static void print_row(
@@ -103,7 +104,8 @@ static void json_estimate(const struct report *r, int64_t free_bytes, int64_t ro
 	json_int(&j, "files_waiting", (int64_t)(r->waiting + r->unsigned_files));
 	json_int(&j, "bytes_free", free_bytes);
 	json_int(&j, "bytes_usable", room);
-	json_bool(&j, "fits", r->room_needed <= room);
+	json_int(&j, "files_beyond_max_bytes", (int64_t)r->beyond);
+	json_bool(&j, "fits", r->room_needed <= room && r->beyond == 0);
 	json_end(&j);
 }
 
@@ -117,13 +119,13 @@ static void print_totals(const struct report *r, int64_t free_bytes, int64_t roo
 	fprintf(out, "free on disk: %s, of which warming may take %s\n", text, usable);
 	if (r->room_needed > room)
 		fprintf(out, "what is lacking does not fit: it needs %s\n", need);
+	if (r->beyond > 0)
+		fprintf(out, "what is lacking does not fit: max_bytes leaves no room for %zu files\n", r->beyond);
 }
 
-void report_estimate(struct warmer *w, const struct plan *p, FILE *out)
+static void print_estimate(struct warmer *w, const struct plan *p, const struct report *r, int64_t room, FILE *out)
 {
-	struct report r;
-	int64_t free_bytes = store_free_bytes(w->store), room = room_free(w->store);
-	report_count(w, p, &r);
+	int64_t free_bytes = store_free_bytes(w->store);
 	if (!w->json)
 		fprintf(out, "%-32s %7s %10s %9s %10s\n", "release", "here", "", "lacking", "");
 	for (size_t i = 0; i < p->group_count; i++) {
@@ -135,10 +137,20 @@ void report_estimate(struct warmer *w, const struct plan *p, FILE *out)
 			    g->files_waiting);
 	}
 	if (w->json)
-		json_estimate(&r, free_bytes, room, out);
+		json_estimate(r, free_bytes, room, out);
 	else
-		print_totals(&r, free_bytes, room, out);
+		print_totals(r, free_bytes, room, out);
 	fflush(out);
+}
+
+bool report_estimate(struct warmer *w, const struct plan *p, FILE *out)
+{
+	struct report r;
+	const int64_t room = room_free(w->store);
+	report_count(w, p, &r);
+	if (!w->quiet)
+		print_estimate(w, p, &r, room, out);
+	return r.room_needed <= room && r.beyond == 0;
 }
 
 static const char *state_name(const struct plan_item *item)

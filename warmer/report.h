@@ -13,13 +13,15 @@ struct report {
 	    bad; /* bad: of these failed, by integrity */
 	int64_t here_bytes, lacking_bytes, waiting_bytes, fetched_bytes, unfit_bytes;
 	int64_t room_needed; /* of what is lacking */
+	size_t beyond;       /* max_bytes: lacking files for which it leaves no room */
 };
 
 /* Adds a plan up, as it is now. */
 void report_count(struct warmer *w, const struct plan *p, struct report *r);
 
-/* Prints what is here and what is lacking by release, the totals, what is free on disk and whether it fits. */
-void report_estimate(struct warmer *w, const struct plan *p, FILE *out);
+/* Prints what is here and what is lacking by release, the totals, what is free on disk and whether it fits, unless the
+ * warmer is quiet. False when it does not fit. */
+bool report_estimate(struct warmer *w, const struct plan *p, FILE *out);
 
 /* Prints one item that has ended, as JSON. */
 void report_item(const struct plan_item *item, FILE *out);

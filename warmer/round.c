@@ -194,7 +194,6 @@ enum warmer_exit round_run(struct warmer *w, struct round *r)
 enum warmer_exit round_estimate(struct warmer *w)
 {
 	struct plan p = {0};
-	struct report r;
 	struct fault f;
 	enum warmer_exit status = WARMER_DONE;
 
@@ -209,10 +208,7 @@ enum warmer_exit round_estimate(struct warmer *w)
 		return WARMER_FAILED;
 	}
 	if (plan_make(w, time(NULL), &p, &f)) {
-		report_count(w, &p, &r);
-		if (!w->quiet)
-			report_estimate(w, &p, stdout);
-		if (r.room_needed > room_free(w->store))
+		if (!report_estimate(w, &p, stdout))
 			status = WARMER_FAILED;
 	} else {
 		warmer_complain(NULL, &f);
