@@ -183,6 +183,9 @@ void queue_host_bad(struct queue *q, const char *host, int64_t now_ms)
 	struct queue_breaker *b = breaker_of(q, host);
 	int64_t pause = BREAKER_FIRST_MS;
 	b->used_ms = now_ms;
+	if (b->failures >= BREAKER_FAILURES && !b->on_trial && now_ms < b->closed_until_ms)
+		return;
+	b->on_trial = false;
 	if (++b->failures < BREAKER_FAILURES)
 		return;
 	for (int i = BREAKER_FAILURES; i < b->failures && pause < BREAKER_LAST_MS; i++)
@@ -202,6 +205,7 @@ bool queue_host_ask(struct queue *q, const char *host, int64_t now_ms, int *retr
 		}
 		/* This one is the trial; the others wait for its outcome. */
 		b->closed_until_ms = now_ms + BREAKER_TRIAL_MS;
+		b->on_trial = true;
 	}
 	return true;
 }

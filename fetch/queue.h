@@ -35,7 +35,8 @@ struct queue_bucket {
 
 struct queue_breaker {
 	char host[QUEUE_HOST_CAP];
-	int failures; /* in a row */
+	int failures;  /* in a row */
+	bool on_trial; /* one was let through, and has not told yet */
 	int64_t closed_until_ms;
 	int64_t used_ms;
 };
@@ -69,7 +70,8 @@ bool queue_admit(struct queue *q, const char *network, int64_t now_ms, int *retr
 bool queue_host_ask(struct queue *q, const char *host, int64_t now_ms, int *retry_sec)
     __attribute__((warn_unused_result));
 
-/* Tells the breaker how it went with a host: good when it answered (a 404 is an answer), bad when a job gave it up. */
+/* Tells the breaker how it went with a host: good when it answered (a 404 is an answer), bad when a job gave it up. What
+ * was under way when the host was left alone, and fails then, says nothing new. */
 void queue_host_good(struct queue *q, const char *host);
 void queue_host_bad(struct queue *q, const char *host, int64_t now_ms);
 

@@ -288,6 +288,23 @@ static void pause_doubles_up_to_five_minutes(void **state)
 	assert_true(queue_host_ask(&x.q, "h", now + LAST_MS, &retry));
 }
 
+/* Eight transfers that fail together are one failure of the host: its pause is the first, not the last. */
+static void what_was_under_way_does_not_lengthen_the_pause(void **state)
+{
+	int retry = 0;
+	int64_t now = 1000;
+	(void)state;
+	prepare(8, 8, 0);
+	fail_times("h", FAILURES, now);
+	fail_times("h", 8, now + PAUSE_MS / 2);
+	now += PAUSE_MS;
+	assert_true(queue_host_ask(&x.q, "h", now, &retry));
+	/* A file and its signature are one trial. */
+	fail_times("h", 2, now);
+	assert_false(queue_host_ask(&x.q, "h", now + 2 * PAUSE_MS - 1, &retry));
+	assert_true(queue_host_ask(&x.q, "h", now + 2 * PAUSE_MS, &retry));
+}
+
 static void table_of_hosts_forgets_the_one_used_longest_ago(void **state)
 {
 	int retry = 0;
@@ -322,6 +339,7 @@ int main(void)
 	    IN_QUEUE(good_answer_begins_the_count_anew),
 	    IN_QUEUE(one_trial_at_a_time_after_the_pause),
 	    IN_QUEUE(pause_doubles_up_to_five_minutes),
+	    IN_QUEUE(what_was_under_way_does_not_lengthen_the_pause),
 	    IN_QUEUE(table_of_hosts_forgets_the_one_used_longest_ago),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
