@@ -70,8 +70,8 @@ bool queue_admit(struct queue *q, const char *network, int64_t now_ms, int *retr
 bool queue_host_ask(struct queue *q, const char *host, int64_t now_ms, int *retry_sec)
     __attribute__((warn_unused_result));
 
-/* Tells the breaker how it went with a host: good when it answered (a 404 is an answer), bad when a job gave it up. What
- * was under way when the host was left alone, and fails then, says nothing new. */
+/* Tells the breaker how it went with a host: good when it answered (a 404 is an answer), bad when a job gave it up.
+ * What was under way when the host was left alone, and fails then, says nothing new. */
 void queue_host_good(struct queue *q, const char *host);
 void queue_host_bad(struct queue *q, const char *host, int64_t now_ms);
 

@@ -73,8 +73,8 @@ void plan_free(struct plan *p);
 /* The bytes of disk that an item takes, as far as is known: what is listed, and something for its folders and rows. */
 int64_t plan_room(const struct plan_item *item);
 
-/* How many lacking files will find no room below max_bytes, when all that goes before them comes; a signature is counted
- * with its file. 0 without a max_bytes. */
+/* How many lacking files will find no room below max_bytes, when all that goes before them comes; a signature is
+ * counted with its file. 0 without a max_bytes. */
 size_t plan_beyond(const struct plan *p);
 
 /* The item that is the signature of items[i], NULL when there is none in the plan next to it. */

@@ -51,8 +51,8 @@ int warmer_option(struct warmer *w, int argc, char **argv, const struct option *
 bool warmer_open_catalog(struct warmer *w, enum catalog_mode mode, struct fault *f) __attribute__((warn_unused_result));
 void warmer_close_catalog(struct warmer *w);
 
-/* Tells people what went wrong, one line on standard error: "pkgmirror-warm: WHAT: TEXT"; what may be NULL, and anything
- * else: control bytes of it are shown as '?'. */
+/* Tells people what went wrong, one line on standard error: "pkgmirror-warm: WHAT: TEXT"; what may be NULL, and
+ * anything else: control bytes of it are shown as '?'. */
 void warmer_complain(const char *what, const struct fault *f);
 
 /* One file each. */

@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 enum {
-	BUSY_PAUSE_MS = 2000, /* another command works */
+	BUSY_PAUSE_MS = 2000,        /* another command works */
 	BROKEN_PAUSE_MS = 60 * 1000, /* the catalogue cannot be opened */
-	LOOK_MS = 60 * 1000,  /* a look at `want` that no event asked for */
-	SETTLE_MS = 20,       /* after an event: the writer may not have committed yet */
+	LOOK_MS = 60 * 1000,         /* a look at `want` that no event asked for */
+	SETTLE_MS = 20,              /* after an event: the writer may not have committed yet */
 	LEAST_PAUSE_MS = 1000,
 	HOUR_MS = 3600 * 1000
 };
