@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { QUARANTINE_TRIES = 1000 };
@@ -230,6 +231,8 @@ int store_part_open(const struct store *s, const char *path, bool fresh, struct 
 	struct stat st;
 	if (!store_join(relative, "part", path, f) || !store_make_parents(s, relative, false, f))
 		return -1;
+	/* One that has another name as well is somebody else's file: of adopt or of a move that was killed. */
+	fresh = fresh || (fstatat(s->fd, relative, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink > 1);
 	if (fresh && unlinkat(s->fd, relative, 0) != 0 && errno != ENOENT) {
 		fault_errno(f, FAULT_SYSTEM, errno, "cannot replace %s", relative);
 		return -1;
@@ -276,15 +279,26 @@ bool store_settle(const struct store *s, const char *path, int fd, const char *r
 	return store_sync_parent(s, relative, f);
 }
 
+void store_temporary(char out[STORE_PATH_CAP], const char *stem)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(out, STORE_PATH_CAP, "%s-%ld-%ld", stem, (long)getpid(), now.tv_nsec);
+}
+
 bool store_symlink(const struct store *s, const char *target, const char *relative, struct fault *f)
 {
 	char temporary[STORE_PATH_CAP];
-	snprintf(temporary, sizeof temporary, "part/.link-%ld", (long)getpid());
+	int made;
+	store_temporary(temporary, "part/.link");
 	/* Somebody may have deleted part/. */
 	if (!store_make_parents(s, temporary, false, f) || !store_make_parents(s, relative, true, f))
 		return false;
-	unlinkat(s->fd, temporary, 0);
-	if (symlinkat(target, s->fd, temporary) != 0 || renameat(s->fd, temporary, s->fd, relative) != 0) {
+	while ((made = symlinkat(target, s->fd, temporary)) != 0 && errno == EEXIST)
+		store_temporary(temporary, "part/.link");
+	if (made != 0)
+		return fault_errno(f, FAULT_SYSTEM, errno, "cannot link %s", relative);
+	if (renameat(s->fd, temporary, s->fd, relative) != 0) {
 		fault_errno(f, FAULT_SYSTEM, errno, "cannot link %s", relative);
 		unlinkat(s->fd, temporary, 0);
 		return false;

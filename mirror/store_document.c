@@ -85,15 +85,19 @@ static bool write_all(int fd, const char *data, size_t len)
 static bool write_file(const struct store *s, const char *relative, const void *data, size_t len, struct fault *f)
 {
 	char temporary[STORE_PATH_CAP];
-	snprintf(temporary, sizeof temporary, "index/.new-%ld", (long)getpid());
+	int fd;
 	if (!store_make_parents(s, relative, true, f))
 		return false;
-	int fd = openat(s->fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	do {
+		store_temporary(temporary, "index/.new");
+		fd = openat(s->fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+	} while (fd < 0 && errno == EEXIST);
 	bool ok =
 	    fd >= 0 && write_all(fd, data, len) && fsync(fd) == 0 && renameat(s->fd, temporary, s->fd, relative) == 0;
 	if (!ok) {
 		fault_errno(f, FAULT_SYSTEM, errno, "cannot write %s", relative);
-		unlinkat(s->fd, temporary, 0);
+		if (fd >= 0)
+			unlinkat(s->fd, temporary, 0);
 	}
 	if (fd >= 0)
 		close(fd);

@@ -31,6 +31,10 @@ bool store_sync_parent(const struct store *s, const char *relative, struct fault
 bool store_sync_removal(const struct store *s, const char *relative, struct fault *f)
     __attribute__((warn_unused_result));
 
+/* Makes up a name: "STEM-…". It may be there: two writers, each in a container of its own, may have the same process
+ * id. */
+void store_temporary(char out[STORE_PATH_CAP], const char *stem);
+
 /* Makes `relative` a link to `target`, replacing an older one by rename, makes and fsyncs its folder. FAULT_SYSTEM,
  * FAULT_FULL. */
 bool store_symlink(const struct store *s, const char *target, const char *relative, struct fault *f)

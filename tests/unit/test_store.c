@@ -121,6 +121,38 @@ static void fresh_part_is_another_inode(void **state)
 	close(three);
 }
 
+/* adopt by hard link was killed: its part is another mirror's file as well, which nobody may write to. */
+static void part_with_another_name_is_not_written_to(void **state)
+{
+	struct fixture *x = *state;
+	struct store_info linked, mine;
+	write_part(x, "p", "1");
+	int part = store_part_open(x->store, "p", false, &linked, NULL);
+	assert_true(part >= 0 && linked.size == 1);
+	close(part);
+	assert_int_equal(linkat(store_fd(x->store), "part/p", store_fd(x->store), "theirs", 0), 0);
+	part = store_part_open(x->store, "p", false, &mine, NULL);
+	assert_true(part >= 0 && mine.size == 0 && mine.inode != linked.inode);
+	assert_true(exists(x, "theirs"));
+	close(part);
+}
+
+/* Two writers of a state_dir may have the same process id, each in a container of its own. */
+static void link_that_is_being_made_is_left_to_its_maker(void **state)
+{
+	struct fixture *x = *state;
+	char temporary[64], target[64];
+	snprintf(temporary, sizeof temporary, "part/.link-%ld", (long)getpid());
+	assert_int_equal(symlinkat("of another", store_fd(x->store), temporary), 0);
+	publish(x, "zig/a.zip", "store/zig/stable/1.0.0/a.zip", "1", 0);
+	ssize_t n = readlinkat(store_fd(x->store), temporary, target, sizeof target);
+	assert_true(n == 10 && memcmp(target, "of another", 10) == 0);
+	/* One whose maker was killed goes when it is old. */
+	assert_int_equal(store_sweep(x->store, time(NULL), 500), 0);
+	assert_int_equal(store_sweep(x->store, time(NULL) + 1000, 500), 1);
+	assert_false(exists(x, temporary));
+}
+
 static void hostile_paths_are_refused(void **state)
 {
 	static const char *const PATHS[] = {"../x", "/etc/passwd", "a/../../b", "", "a//b", "./a", "a/.", "a/"};
@@ -408,6 +440,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(move_never_hides_the_file, setup, teardown),
 	    cmocka_unit_test_setup_teardown(lease_excludes_another_process, setup, teardown),
 	    cmocka_unit_test_setup_teardown(lease_dies_with_its_holder, setup, teardown),
+	    cmocka_unit_test_setup_teardown(part_with_another_name_is_not_written_to, setup, teardown),
+	    cmocka_unit_test_setup_teardown(link_that_is_being_made_is_left_to_its_maker, setup, teardown),
 	    cmocka_unit_test_setup_teardown(sweep_spares_what_is_new_or_leased, setup, teardown),
 	    cmocka_unit_test_setup_teardown(sweep_takes_what_is_no_document, setup, teardown),
 	    cmocka_unit_test_setup_teardown(document_is_replaced_whole, setup, teardown),
