@@ -85,14 +85,20 @@ bool catalog_cursor_put(struct catalog *c, const char *name, const char *value, 
 	return catalog_run(c, STATEMENT_CURSOR_PUT, f, "tti", name, value, now);
 }
 
-bool catalog_kept_gone(struct catalog *c, const char *path, const struct catalog_provenance *p, const char *why,
-    int64_t now, struct fault *f)
+bool catalog_kept_bad(
+    struct catalog *c, const struct catalog_provenance *p, const char *why, int64_t now, struct fault *f)
 {
-	if (p != NULL ? !catalog_begin_lasting(c, f) : !catalog_begin(c, f))
+	if (!catalog_begin_lasting(c, f))
 		return false;
-	bool ok = (p == NULL || catalog_ledger_add(c, p, f)) && catalog_entry_remove(c, path, f) &&
-	          (why == NULL || catalog_want(c, path, why, PRIORITY_LOST, now, f));
-	return catalog_finish(c, ok, f);
+	return catalog_finish(
+	    c, catalog_ledger_add(c, p, f) && catalog_want(c, p->path, why, PRIORITY_LOST, now, f), f);
+}
+
+bool catalog_kept_gone(struct catalog *c, const char *path, struct fault *f)
+{
+	if (!catalog_begin(c, f))
+		return false;
+	return catalog_finish(c, catalog_entry_remove(c, path, f), f);
 }
 
 bool catalog_listed_upstream(struct catalog *c, const char *file)

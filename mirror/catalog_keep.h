@@ -38,10 +38,13 @@ bool catalog_cursor_get(struct catalog *c, const char *name, char *out, size_t c
 bool catalog_cursor_put(struct catalog *c, const char *name, const char *value, int64_t now, struct fault *f)
     __attribute__((warn_unused_result));
 
-/* Notes that a file is gone: a row in the ledger when p is not NULL, no entry any more, and a row in `want` when `why`
- * is not NULL; in one transaction. FAULT_SYSTEM or FAULT_FULL: nothing was written. */
-bool catalog_kept_gone(struct catalog *c, const char *path, const struct catalog_provenance *p, const char *why,
-    int64_t now, struct fault *f) __attribute__((warn_unused_result));
+/* Notes that a file is bad: a row in the ledger, and one in `want`; in one transaction, which lasts. FAULT_SYSTEM or
+ * FAULT_FULL: nothing was written. */
+bool catalog_kept_bad(struct catalog *c, const struct catalog_provenance *p, const char *why, int64_t now,
+    struct fault *f) __attribute__((warn_unused_result));
+
+/* Notes that a file is gone: there is no entry any more. FAULT_SYSTEM or FAULT_FULL. */
+bool catalog_kept_gone(struct catalog *c, const char *path, struct fault *f) __attribute__((warn_unused_result));
 
 /* True when a document that came from an upstream, not out of a bundle, lists the file. */
 bool catalog_listed_upstream(struct catalog *c, const char *file);

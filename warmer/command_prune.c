@@ -172,8 +172,8 @@ static bool remove_file(struct prune *x, const char *path, struct fault *f)
 	bool linked = store_target(w->store, path, relative, sizeof relative);
 	if (!linked && errno != ENOENT && errno != ENOTDIR && errno != EINVAL)
 		return fault_errno(f, FAULT_SYSTEM, errno, "cannot read public/%s", path);
-	return (!linked || store_remove(w->store, path, relative, f)) &&
-	       catalog_kept_gone(w->catalog, path, NULL, NULL, x->now, f) && catalog_want_remove(w->catalog, path, f);
+	return (!linked || store_remove(w->store, path, relative, f)) && catalog_kept_gone(w->catalog, path, f) &&
+	       catalog_want_remove(w->catalog, path, f);
 }
 
 /* A file and its signature. */

@@ -138,7 +138,8 @@ static bool check(struct verify *x, const struct catalog_kept *e, int fd, const 
 	return check_proofs(x, e, fd, d, f);
 }
 
-/* Out of reach with it: the link first, so that nobody gets it any more, then the file, then the rows. */
+/* Out of reach with it: the link first, so that nobody gets it any more, then the file, then its entry. That it is bad
+ * and wanted is noted before: a run that is killed on the way leaves no entry behind that the next one could judge. */
 static bool remove_bad(struct verify *x, const struct catalog_kept *e, const struct store_info *info,
     const struct digest_result *d, const char *reason, char *place, size_t cap, struct fault *f)
 {
@@ -167,9 +168,12 @@ static bool remove_bad(struct verify *x, const struct catalog_kept *e, const str
 		    .sha256 = d->sha256_hex,
 		    .verdict = "bad",
 		    .reason = reason};
+		ok = catalog_kept_bad(w->catalog, &row, "verify", at, f);
+	}
+	if (ok) {
 		store_unlink(w->store, e->path);
 		ok = store_quarantine(w->store, relative, e->path, at, place, cap, f) &&
-		     catalog_kept_gone(w->catalog, e->path, &row, "verify", at, f);
+		     catalog_kept_gone(w->catalog, e->path, f);
 	}
 	store_lease_drop(&lease);
 	return ok;
@@ -203,7 +207,7 @@ static void on_gone(struct verify *x, const struct catalog_kept *e)
 		if (!store_stat_public(x->warmer->store, e->path, &info)) {
 			store_unlink(x->warmer->store, e->path);
 			x->gone++;
-			if (!catalog_kept_gone(x->warmer->catalog, e->path, NULL, NULL, time(NULL), &f)) {
+			if (!catalog_kept_gone(x->warmer->catalog, e->path, &f)) {
 				warmer_complain(e->path, &f);
 				x->failed++;
 			}

@@ -23,7 +23,7 @@ static bool is_led_to(const struct warmer *w, const char *path, const char *rela
 
 /* Removes the file `relative` of `path`, unless somebody is at work on it. An entry whose link is gone is of this file.
  */
-static bool remove_file(struct warmer *w, const char *path, const char *relative, int64_t now)
+static bool remove_file(struct warmer *w, const char *path, const char *relative)
 {
 	struct store_lease lease;
 	struct store_info info;
@@ -33,7 +33,7 @@ static bool remove_file(struct warmer *w, const char *path, const char *relative
 		return false;
 	bool ok = !is_led_to(w, path, relative) && store_remove_file(w->store, relative, &f);
 	if (ok && !store_stat_public(w->store, path, &info) && catalog_kept_get(w->catalog, path, &e, &f) &&
-	    !catalog_kept_gone(w->catalog, path, NULL, NULL, now, &f))
+	    !catalog_kept_gone(w->catalog, path, &f))
 		warmer_complain(path, &f);
 	store_lease_drop(&lease);
 	if (ok)
@@ -66,7 +66,7 @@ static bool walk(struct warmer *w, int64_t now, bool remove, struct orphans *out
 			fts_set(fts, e, FTS_SKIP);
 		out->files += e->fts_info == FTS_F;
 		if (e->fts_info != FTS_F || !is_orphan(w, e->fts_path + len + 1, e->fts_statp, now, &route, relative) ||
-		    (remove && !remove_file(w, route.path, relative, now)))
+		    (remove && !remove_file(w, route.path, relative)))
 			continue;
 		out->found++;
 		out->bytes += e->fts_statp->st_size;
