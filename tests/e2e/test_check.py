@@ -1,6 +1,7 @@
 """`pkgmirror-warm check URL`: a mirror of anybody's, held against its upstream."""
 
 import json
+import ssl
 
 import pytest
 
@@ -110,6 +111,14 @@ def test_both_families(checker, make_mirror, site):
     rows, _ = check(mirror, f"http://localhost:{mirror.port}/zig", status=None)
     assert rows["IPv4"]["result"] == "good" and rows["IPv4"]["detail"] == "127.0.0.1"
     assert rows["IPv6"]["result"] in ("FAILED", "warn")
+
+
+def test_only_old_tls(checker, other):
+    """The community's checker speaks TLS 1.3."""
+    other.context.maximum_version = ssl.TLSVersion.TLSv1_2
+    rows, summary = check(checker, url_of(other), status=1)
+    assert rows[STABLE]["result"] == rows[NIGHTLY]["result"] == "FAILED" and summary["failed"] >= 4
+    assert other.seen() == []
 
 
 def test_nobody_there_and_no_upstream(checker, site):

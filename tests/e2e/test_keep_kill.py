@@ -1,4 +1,4 @@
-"""adopt, import and prune killed at the entry of their system calls, one further each time, until they come to their end: nothing is lost,
+"""adopt, import, prune and verify killed at the entry of their system calls, one further each time, until they come to their end: nothing is lost,
 nothing is torn, and the end is that of a run that nobody disturbed."""
 
 import os
@@ -17,13 +17,13 @@ PATHS = sorted("zig/" + name for name in NAMES)
 RUNS = 150
 
 
-def kill_and_go_on(mirror, call, trace, *arguments, step=1, after=lambda: None):
-    """Returns how often it was killed."""
+def kill_and_go_on(mirror, call, trace, *arguments, step=1, after=lambda: None, ends=(0,)):
+    """Returns how often it was killed. `ends`: how a run that comes to its end may exit."""
     for n in range(RUNS):
         how = ["-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={1 + n * step}"]
         status = strace.run(mirror, how, *arguments, output=trace)
         after()
-        if status == 0:
+        if status in ends:
             return n
         assert status == -9
     raise AssertionError("it never ended")
@@ -65,6 +65,42 @@ def test_adopt(make_mirror, site, source, tmp_path, call):
     assert all((source / name).read_bytes() == site.body(name) for name in NAMES)
 
 
+@pytest.mark.parametrize("call", ["linkat", "renameat", "symlinkat", "unlinkat"])
+def test_adopt_by_hard_link(make_mirror, site, source, tmp_path, call):
+    """The other mirror's files are ours as well while it runs: they keep their bytes and their inodes."""
+    mirror = make_mirror(front=Lighttpd(hits="self"))
+    mirror.program("pkgmirror-warm", "estimate", "--quiet")
+    inodes = {name: (source / name).stat().st_ino for name in NAMES}
+
+    def check():
+        check_whole(mirror, site)
+        for name in NAMES:
+            assert (source / name).read_bytes() == site.body(name) and (source / name).stat().st_ino == inodes[name]
+
+    assert kill_and_go_on(mirror, call, tmp_path / "trace", "adopt", "--how", "link", source, after=check) > 0
+    check_end(mirror, PATHS)
+    assert {name: (mirror.state / "public/zig" / name).stat().st_ino for name in NAMES} == inodes
+    assert {(source / name).stat().st_nlink for name in NAMES} == {2}, "no third name was left behind"
+
+
+def test_a_part_that_is_the_other_mirrors_file_is_not_written_to(make_mirror, upstream, site, source):
+    """A torn download; then adopt, killed when it had made its link; then the download goes on."""
+    mirror = make_mirror(front=Lighttpd(hits="self"))
+    name = NAMES[0]
+    torn = site.body(name)[:50_000]
+    gate = upstream.hold(site.path(name), at=100_000)
+    with mirror.open(f"/zig/{name}") as answer:
+        answer.read(1)
+        gate.wait()
+        mirror.kill_service()
+    (source / name).write_bytes(torn)
+    (mirror.state / "part/zig" / name).unlink()
+    os.link(source / name, mirror.state / "part/zig" / name)
+    gate.release()
+    assert mirror.get(f"/zig/{name}").body == site.body(name)
+    assert (source / name).read_bytes() == torn
+
+
 @pytest.mark.parametrize("call", CALLS)
 def test_import(make_mirror, site, source, tmp_path, call):
     first = make_mirror(front=Lighttpd(hits="self"))
@@ -91,6 +127,26 @@ def test_prune(make_mirror, site, source, tmp_path, call):
     db.close()
     for path in PATHS:
         os.utime(mirror.state / "public" / path, (old, old))
-    kill_and_go_on(mirror, call, tmp_path / "trace", "prune", "--class", "stable", "--days", "30")
+    assert kill_and_go_on(mirror, call, tmp_path / "trace", "prune", "--class", "stable", "--days", "30") > 0
     check_end(mirror, [])
     assert mirror.rows("SELECT count(*) AS n FROM provenance") == [{"n": 4}]
+
+
+@pytest.mark.parametrize("call", ["linkat", "unlinkat", "fsync", "pwrite64"])
+def test_verify(make_mirror, site, source, tmp_path, call):
+    """A bad file: whatever kills verify, it is wanted again, comes back, and what was bad is in quarantine, with the reason in the ledger."""
+    mirror = make_mirror(front=Lighttpd(hits="self"), warmer={"classes": ["nominated"]})
+    mirror.program("pkgmirror-warm", "adopt", "--how", "copy", source)
+    place = (mirror.state / "public" / PATHS[0]).resolve()
+    bad = b"!" + place.read_bytes()[1:]
+    place.write_bytes(bad)
+    assert kill_and_go_on(mirror, call, tmp_path / "trace", "verify", ends=(0, 3)) > 0
+    assert PATHS[0] not in mirror.published()
+    assert mirror.rows("SELECT path, why FROM want") == [{"path": PATHS[0], "why": "verify"}]
+    rows = mirror.rows("SELECT reason, bytes FROM provenance WHERE path = ? AND verdict = 'bad'", PATHS[0])
+    assert rows and all("SHA-256" in row["reason"] and row["bytes"] == len(bad) for row in rows)
+    mirror.program("pkgmirror-warm", "--quiet")
+    check_whole(mirror, site)
+    assert mirror.published() == PATHS and mirror.rows("SELECT * FROM want") == []
+    assert {(mirror.state / "quarantine" / name).read_bytes() for name in mirror.files("quarantine")} == {bad}
+    assert mirror.program("pkgmirror-warm", "verify").stdout.startswith("4 good, 0 bad, 0 gone")

@@ -9,6 +9,7 @@ import pytest
 
 from lib import strace
 from lib.lighttpd import Lighttpd
+from lib.packages import SRC, gz, manifest, tar
 from lib.waiting import wait_until
 from lib.zig import file_name
 
@@ -46,8 +47,9 @@ def age(mirror, path, days, hit=None):
         db.execute("UPDATE entry SET stored_at = ?, last_hit_at = ? WHERE path IN (?, ?)",
                    (int(now - days * DAY), None if hit is None else int(now - hit * DAY), path, path + ".minisig"))
     db.close()
-    for name in (path, path + ".minisig"):
-        os.utime(mirror.state / "public" / name, (now - days * DAY, now - days * DAY))
+    for place in (mirror.state / "public" / path, mirror.state / "public" / (path + ".minisig")):
+        if place.exists():
+            os.utime(place, (now - days * DAY, now - days * DAY))
 
 
 def prune(mirror, *arguments, status=0):
@@ -138,6 +140,37 @@ def test_room_is_made_by_the_least_recently_used(make_mirror, mirror):
     assert path_of("0.14.1") in mirror.published()
     assert prune(mirror, "--class", "stable")[0] == [path_of("0.14.1")]
     assert mirror.published() == []
+
+
+def test_only_named_classes_go_whatever_the_limit_is(make_mirror, site, upstream):
+    ref, nominated = "0123456789abcdef0123456789abcdef01234567", DEV[3]
+    rules = (f'package "demo" {{ path = "/demo/{{ref}}.tar.gz"\n upstream = "{upstream.origin}/demo/{{ref}}.tar.gz" }}\n'
+             f'artifact "tools" {{ path = "/tools/{{version}}/{{file}}"\n upstream = "{upstream.origin}/tools/{{version}}/{{file}}" }}\n')
+    upstream.add(f"/demo/{ref}.tar.gz", gz(tar([("build.zig.zon", manifest())] + SRC)))
+    upstream.add("/tools/1.0.0/tool", b"tool" * 100)
+    site.release(nominated, targets=("x86_64-linux",), size=SIZE)
+    upstream.add("/n.json", lambda: json.dumps({"2025.6.0-mach": site.index["master"]}).encode())
+    mirror = make_mirror(front=Lighttpd(hits="self"), extra=rules, warmer={"max_bytes": 1}, toolchains={"nominated_index": upstream.url("/n.json")})
+    mirror.program("pkgmirror-warm", "estimate", "--quiet", status=None)
+    places = {"stable": path_of("0.14.1"), "nominated": path_of(nominated), "package": f"demo/{ref}.tar.gz", "artifact": "tools/1.0.0/tool"}
+    for path in places.values():
+        assert mirror.get("/" + path).whole
+        mirror.wait_published(path)
+        age(mirror, path, 1000)
+    for name in ("stable", "nominated"):
+        mirror.wait_published(places[name] + ".minisig")
+        age(mirror, places[name], 1000)
+    rows = mirror.rows("SELECT class, path FROM entry WHERE path NOT LIKE '%.minisig'")
+    assert {row["class"]: row["path"] for row in rows} == places
+    journal = mirror.state / "run/hits.log"
+    wait_until(lambda: journal.exists() and journal.read_text().count("\n") == 4, "the lines of the four misses")
+    journal.unlink()
+    before = mirror.published()
+    assert prune(mirror, status=1)[0] == prune(mirror, "--class", "dev", "--days", "0", status=1)[0] == []
+    assert mirror.published() == before
+    for name, path in places.items():
+        assert prune(mirror, "--class", name, "--days", "0", status=None)[0] == [path]
+    assert mirror.published() == mirror.files("store") == []
 
 
 def test_bad_arguments(mirror):

@@ -18,17 +18,17 @@ INDEXES = ("/download/index.json", "/download/community-mirrors.txt")
 
 
 def snapshot(mirror):
-    """Everything that a write would change: files with sizes and times, rows, the size of the WAL. The service's log and the
-    times of the documents' links, which say when they were last compared, may move."""
+    """Everything that a write would change: folders and files by inode, size and times, the WAL among them; links; rows. The
+    service's log, what it counts in memory, and the times of the documents' links, which say when they were last compared, may move."""
     files = {}
-    for place, _, names in os.walk(mirror.state):
-        for name in names:
-            path = os.path.join(place, name)
+    for place, folders, names in os.walk(mirror.state):
+        for name in [".", *folders, *names]:
+            path = os.path.normpath(os.path.join(place, name))
             info = os.lstat(path)
-            if not name.startswith("fetch.log") and not name.endswith("-shm") and not os.path.islink(path):
-                files[path] = (info.st_size, info.st_mtime_ns)
             if os.path.islink(path):
-                files[path] = os.readlink(path)
+                files[path] = (info.st_ino, os.readlink(path))
+            elif not name.startswith("fetch.log") and not name.endswith("-shm"):
+                files[path] = (info.st_ino, info.st_nlink, info.st_size, info.st_mtime_ns)
     tables = [row["name"] for row in mirror.rows("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
     return files, {table: mirror.rows(f"SELECT * FROM {table}") for table in tables}
 
@@ -64,7 +64,7 @@ def make_real(make_mirror, upstream, **options):
 
 
 def test_all_of_the_real_documents_each_file_once(make_mirror, upstream, real):
-    mirror = make_real(make_mirror, upstream)
+    mirror = make_real(make_mirror, upstream, fetch_linger="10m")  # nobody closes the catalogue meanwhile
     lines = warm(mirror)
     listed = sorted(real.places)
     assert len(listed) > 600
@@ -85,11 +85,14 @@ def test_all_of_the_real_documents_each_file_once(make_mirror, upstream, real):
     # Again: conditional requests of the documents, and no write.
     upstream.forget()
     before = snapshot(mirror)
+    assert before[0][str(mirror.state / "catalog.db-wal")] and len(before[0]) > 2 * len(listed) and before[1]["entry"]
     again = summary(warm(mirror))
     assert again["files_fetched"] == 0 and again["files_here"] == len(listed)
     assert sorted(upstream.paths()) == sorted([*INDEXES, "/mach/index.json"])
     assert [r.status for r in upstream.seen()] == [304] * 3
-    assert snapshot(mirror) == before
+    files, rows = snapshot(mirror)
+    assert {path: (what, files.get(path)) for path, what in before[0].items() if what != files.get(path)} == {}
+    assert files.keys() == before[0].keys() and rows == before[1]
 
 
 def test_what_people_asked_for_goes_first(make_mirror, upstream, signer):
@@ -104,6 +107,11 @@ def test_what_people_asked_for_goes_first(make_mirror, upstream, signer):
     lines = warm(mirror)
     order = [posixpath.basename(path) for path in upstream.paths() if path.endswith((".xz", ".zip"))]
     assert len(order) == 9
+    # A signature comes with its file: before the next one.
+    places = [path for path in upstream.paths() if "/zig-" in path]
+    for this, following in zip(order, order[1:]):
+        at = places.index(site.path(this) + ".minisig")
+        assert at < places.index(site.path(following)) and places.count(places[at]) == 1
     assert all("0.13.0" in name for name in order[:4]) and all("0.14.1" in name for name in order[4:])
     # Of a release what is asked for often goes before source and bootstrap.
     assert set(order[-2:]) == {file_name("0.14.1", "src"), file_name("0.14.1", "bootstrap")}

@@ -1,13 +1,14 @@
 """Warmer and service killed at ten random moments: the end is the same, and nothing that was finished is fetched again."""
 
 import random
+import signal
 
 import pytest
 
 from lib.process import end_process
 from lib.waiting import wait_until
 from lib.warming import background, end, summary, warm
-from lib.zig import ZigSite
+from lib.zig import ZigSite, file_name
 
 KILLS = 10
 
@@ -70,3 +71,32 @@ def test_kills(make_mirror, upstream, slow):
         assert again == set(), "asked for again after it was whole"
     assert any("range" in r.headers for r in requests), "a torn part was gone on with"
     assert len(state[-1][0]) > len(state[0][0])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_leaves_parts_that_are_gone_on_with(make_mirror, upstream, site, number):
+    """It ends while its transfers are in their middle; the service ends, too; the next run asks for the rest of them only."""
+    mirror = make_mirror(start=False, warmer={"since": "0.14.0", "connections": 2}, fetch_linger="60s")
+    names = [file_name("0.14.1", target) for target in ("aarch64-macos", "x86_64-linux")]
+    gates = [upstream.hold(site.path(name), at=120_000) for name in names]
+    run = background(mirror, "--quiet")
+    try:
+        for name, gate in zip(names, gates):
+            gate.wait()
+            wait_until(lambda: mirror.part_size("zig/" + name) == 120_000, "what came so far")
+        run.send_signal(number)
+        assert run.wait(30) == 1 and mirror.log("warm.log") == ""
+    finally:
+        end(run)
+    mirror.kill_service(signal.SIGTERM)
+    assert [mirror.part_size("zig/" + name) for name in names] == [120_000] * 2
+    assert not {"zig/" + name for name in names} & set(mirror.published())
+    for gate in gates:
+        gate.release()
+    wait_until(lambda: all(r.done for r in upstream.seen()), "the upstream to notice")
+    assert summary(warm(mirror))["files_failed"] == 0
+    for name in names:
+        assert [(r.status, r.headers.get("range"), r.sent) for r in upstream.seen(site.path(name))] == [
+            (200, None, 120_000), (206, "bytes=120000-", 80_000)]
+        assert (mirror.state / "public/zig" / name).read_bytes() == site.body(name)
+    assert len(mirror.published()) == 10 and mirror.parts() == []

@@ -1,5 +1,6 @@
 """What people see of a warm: in a real terminal of several widths, in a log, and nothing when they want nothing."""
 
+import json
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ import pytest
 
 from lib.process import SANITIZERS, run
 from lib.waiting import wait_until
+from lib.warming import background, end
 from lib.zig import file_name
 
 BAR = re.compile(r"(\[#*-*\] )?\s*(\d+%\s+)?\d+( of |/)20 ?.*(/s).*")
@@ -115,6 +117,33 @@ def test_a_complaint_stands_above_the_display(make_mirror, upstream, site, held,
     lines = screen.lines()
     assert lines[0].startswith(f"pkgmirror-warm: zig/{gone}: ") and "; 1 failed" in "".join(lines) and lines[-1] == "status 1"
     assert not any("[#" in line for line in lines)
+
+
+def test_lines_while_it_runs(make_mirror, upstream, site, held):
+    """In a log one every few seconds, without a control byte; as JSON an object of numbers."""
+    _, gates = held
+    mirrors = [make_mirror(start=False, warmer={"since": "", "connections": 2}) for _ in range(2)]
+    runs = [background(mirror, *arguments) for mirror, arguments in zip(mirrors, ([], ["--json"]))]
+    plain = re.compile(r"0 of 20 files, 200\.0 kB of [\d.]+ MB, ([\d.]+ k?M?B|-)/s, (\d+:)+\d\d left|0 of 20 files, 200\.0 kB of .*, -:-- left")
+    try:
+        wait_until(lambda: any(plain.fullmatch(line) for line in mirrors[0].log("warm.log").splitlines()), "a line for people")
+
+        def last_event():
+            events = [json.loads(line) for line in mirrors[1].log("warm.log").splitlines(keepends=True) if line.endswith("\n")]
+            return [e for e in events if e["event"] == "progress" and e["bytes_done"] == 2 * HELD]
+
+        event = wait_until(last_event, "an event")[-1]
+        assert (event["files"], event["files_done"], event["running"]) == (20, 0, 2) and event["bytes"] > 2 * HELD
+        assert json.loads(mirrors[1].log("warm.log").splitlines()[0])["event"] == "plan"
+        for gate in gates:
+            gate.release()
+        assert [run.wait(60) for run in runs] == [0, 0]
+    finally:
+        for run in runs:
+            end(run)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f]", mirrors[0].log("warm.log"))
+    lines = [json.loads(line) for line in mirrors[1].log("warm.log").splitlines()]
+    assert [e["event"] for e in lines].count("file") == 20 and lines[-1]["event"] == "summary"
 
 
 def test_a_log_has_plain_lines(make_mirror, upstream, site):

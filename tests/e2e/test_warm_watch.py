@@ -127,6 +127,7 @@ def test_the_end(make_mirror, upstream, site, watch):
     assert summary(warm(mirror))["files_failed"] == 0
     asked = [r.headers.get("range") for r in upstream.seen(site.path(name))]
     assert asked == [None, "bytes=100000-"]
+    assert [r.sent for r in upstream.seen(site.path(name))] == [100_000, 100_000], "no byte came twice"
     assert (mirror.state / "public/zig" / name).read_bytes() == site.body(name)
 
 
