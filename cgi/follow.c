@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HOLD_BACK_BYTES = 64 * 1024, PART_PATH_CAP = WIRE_PATH_CAP + 16 };
+enum { HOLD_BACK_BYTES = 64 * 1024, PART_PATH_CAP = WIRE_PATH_CAP + 16, TRIES_MAX = 4 };
 
 struct follower {
 	struct site *site;
@@ -138,7 +138,8 @@ static void break_off(struct follower *w, const char *why)
 	exchange_abort(w->x);
 }
 
-static void finish(struct follower *w)
+/* False when the file is gone again and nothing was said yet. */
+static bool finish(struct follower *w)
 {
 	struct fault f = {0};
 	if (w->started) {
@@ -146,13 +147,12 @@ static void finish(struct follower *w)
 			journal_hit(w->site, w->route->path, w->rq->source, 200, w->sent);
 		else
 			break_off(w, exchange_is_gone(w->x) ? "the client left" : f.text);
-		return;
-	}
-	if (!published_answer(w->site, w->x, w->rq, w->route, &f)) {
+	} else if (!published_answer(w->site, w->x, w->rq, w->route, &f)) {
 		if (f.class == FAULT_ABSENT)
-			f.class = FAULT_SYSTEM;
+			return false;
 		respond_fault(w->x, &f, 0, w->route->path, w->rq->head);
 	}
+	return true;
 }
 
 static void fail(struct follower *w)
@@ -163,49 +163,62 @@ static void fail(struct follower *w)
 		respond_fault(w->x, &w->watch.fault, w->watch.retry_sec, w->route->path, w->rq->head);
 }
 
-/* Takes one event after the other until the answer is given. */
-static void run(struct follower *w)
+/* Takes one event after the other until the answer is given. False when the published file is gone again. */
+static bool run(struct follower *w)
 {
 	for (;;) {
 		switch (watch_next(&w->watch)) {
 		case WATCH_SIZE:
 			if (!look_again(w)) {
 				break_off(w, "the transfer began anew");
-				return;
+				return true;
 			}
 			if (answer_head(w))
-				return;
+				return true;
 			break;
 		case WATCH_AT:
 			if (!send_some(w)) {
 				break_off(
 				    w, exchange_is_gone(w->x) ? "the client left" : "the part is shorter than told");
-				return;
+				return true;
 			}
 			break;
 		case WATCH_DONE:
-			finish(w);
-			return;
+			return finish(w);
 		case WATCH_LEFT:
 			exchange_abort(w->x);
-			return;
+			return true;
 		default:
 			fail(w);
-			return;
+			return true;
 		}
 	}
 }
 
-void follow_file(struct site *site, struct exchange *x, const struct request *rq, const struct route *route)
+/* Once, from asking the service to the answer. False when the published file is gone again. */
+static bool follow_once(struct site *site, struct exchange *x, const struct request *rq, const struct route *route)
 {
 	struct follower w = {.site = site, .x = x, .rq = rq, .route = route, .fd = -1};
+	bool answered = true;
 	if (watch_open(&w.watch, site, x, rq, route->path))
-		run(&w);
+		answered = run(&w);
 	else
 		fail(&w);
 	watch_close(&w.watch, site);
 	if (w.fd >= 0)
 		close(w.fd);
+	return answered;
+}
+
+void follow_file(struct site *site, struct exchange *x, const struct request *rq, const struct route *route)
+{
+	struct fault f;
+	/* Somebody may delete a file as soon as it is published: that is one that is not here. */
+	for (int i = 0; i < TRIES_MAX; i++)
+		if (follow_once(site, x, rq, route))
+			return;
+	fault_set(&f, FAULT_SYSTEM, "%s was published and deleted %d times in a row", route->path, TRIES_MAX);
+	respond_fault(x, &f, 0, route->path, rq->head);
 }
 
 bool follow_wait(

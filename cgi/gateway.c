@@ -27,13 +27,13 @@ enum {
 	RECORD_BYTES = 16376,
 	RECORDS_MAX = 8,
 	PARAMS_LIMIT_SEC = 10, /* a web server that connects sends its request at once */
-	SEND_LIMIT_SEC = 120,  /* a client that takes nothing for so long is given up */
 	SEND_BUFFER_BYTES = 64 * 1024,
 	UNLIMITED_BYTES = 2048 /* what the buffer of a fresh socket takes anyway */
 };
 
 struct exchange {
 	enum gateway_mode mode;
+	int64_t send_limit_sec;
 	FCGX_Request fastcgi;
 	char *pending; /* CGI: pending_len bytes not yet written */
 	size_t pending_len;
@@ -62,12 +62,13 @@ bool gateway_open(struct fault *f)
 	return true;
 }
 
-struct exchange *exchange_new(enum gateway_mode mode)
+struct exchange *exchange_new(enum gateway_mode mode, int64_t send_limit_sec)
 {
 	struct exchange *x = calloc(1, sizeof *x);
 	if (x == NULL)
 		return NULL;
 	x->mode = mode;
+	x->send_limit_sec = send_limit_sec;
 	if (mode == GATEWAY_FASTCGI) {
 		FCGX_InitRequest(&x->fastcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR);
 		return x;
@@ -168,7 +169,7 @@ static bool cgi_send(struct exchange *x, const char *data, size_t len)
  * thirds of its processor time for an answer. From a socket that holds less it never has so much. */
 static void prepare_content(struct exchange *x, size_t len)
 {
-	const struct timeval limit = {.tv_sec = SEND_LIMIT_SEC};
+	const struct timeval limit = {.tv_sec = x->send_limit_sec};
 	const int half = SEND_BUFFER_BYTES / 2; /* Linux doubles what is asked for */
 	if (x->sent > UNLIMITED_BYTES)
 		return;

@@ -9,6 +9,8 @@
 
 #include "mirror/fault.h"
 
+#include <stdint.h>
+
 enum gateway_mode {
 	GATEWAY_FASTCGI, /* standard input is a listening socket */
 	GATEWAY_CGI,     /* the environment holds one request */
@@ -23,8 +25,9 @@ bool gateway_open(struct fault *f) __attribute__((warn_unused_result));
 
 struct exchange;
 
-/* A new exchange; the caller frees it with exchange_free. NULL when there is no memory. */
-struct exchange *exchange_new(enum gateway_mode mode) __attribute__((warn_unused_result));
+/* A new exchange; the caller frees it with exchange_free. FastCGI: a client that takes nothing for send_limit_sec is
+ * given up; a CGI is ended by its web server. NULL when there is no memory. */
+struct exchange *exchange_new(enum gateway_mode mode, int64_t send_limit_sec) __attribute__((warn_unused_result));
 
 /* Frees it. NULL is fine. */
 void exchange_free(struct exchange *x);

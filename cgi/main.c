@@ -151,7 +151,7 @@ static struct store *open_store(const struct config *c, enum gateway_mode mode, 
 /* What keeps a CGI from its work is an answer too. */
 static int refuse_cgi(const struct fault *f)
 {
-	struct exchange *x = exchange_new(GATEWAY_CGI);
+	struct exchange *x = exchange_new(GATEWAY_CGI, 0);
 	if (x != NULL) {
 		const char *method = exchange_param(x, "REQUEST_METHOD");
 		respond_fault(x, f, 0, NULL, method != NULL && strcmp(method, "HEAD") == 0);
@@ -187,7 +187,7 @@ static void seal_cgi(struct site *site, bool may_start)
 /* One request, one process. */
 static int run_cgi(struct site *site)
 {
-	struct exchange *x = exchange_new(GATEWAY_CGI);
+	struct exchange *x = exchange_new(GATEWAY_CGI, 0);
 	struct fault f;
 	if (x == NULL) {
 		fault_errno(&f, FAULT_SYSTEM, ENOMEM, "cannot answer");

@@ -16,11 +16,11 @@
 enum { CACHE_CAP = 128, ETAG_CAP = 48, STALE_IF_ERROR_SEC = 7 * 24 * 3600 };
 
 /* Answers with the open document. */
-static void send_document(const struct config *c, struct exchange *x, const struct request *rq,
-    const struct route *route, int fd, const struct store_document *d, int64_t age_sec)
+static void send_document(struct site *site, struct exchange *x, const struct request *rq, const struct route *route,
+    int fd, const struct store_document *d, int64_t age_sec)
 {
 	char cache[CACHE_CAP], etag[ETAG_CAP];
-	const int64_t ttl = c->toolchains.index_ttl_sec;
+	const int64_t ttl = site->config->toolchains.index_ttl_sec;
 	struct response r = {.type = route->kind == ROUTE_INDEX ? "application/json" : "text/plain; charset=utf-8",
 	    .cache_control = cache,
 	    .etag = etag,
@@ -31,7 +31,7 @@ static void send_document(const struct config *c, struct exchange *x, const stru
 	    (long long)(age_sec < ttl ? ttl - age_sec : 0), (long long)ttl, STALE_IF_ERROR_SEC);
 	snprintf(etag, sizeof etag, "\"%s\"", d->digest);
 	content_judge(rq, d->info.size, true, &r);
-	if (content_send(x, rq, fd, &r) < 0)
+	if (content_send(site, x, rq, fd, &r) == CONTENT_BROKEN)
 		exchange_abort(x);
 }
 
@@ -63,7 +63,7 @@ void page_index(struct site *site, struct exchange *x, const struct request *rq,
 	if (fd < 0)
 		return;
 	int64_t age_sec = time(NULL) - d.checked_at;
-	send_document(site->config, x, rq, route, fd, &d, age_sec > 0 ? age_sec : 0);
+	send_document(site, x, rq, route, fd, &d, age_sec > 0 ? age_sec : 0);
 	close(fd);
 	/* One of the future is due too: the clock went back since it was checked. */
 	if (age_sec >= 0 && age_sec < site->config->toolchains.index_ttl_sec)

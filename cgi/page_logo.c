@@ -30,7 +30,7 @@ void page_logo(struct site *site, struct exchange *x, const struct request *rq, 
 		snprintf(etag, sizeof etag, "\"%llx-%llx\"", (unsigned long long)st.st_size,
 		    (unsigned long long)st.st_mtim.tv_sec);
 		content_judge(rq, st.st_size, true, &r);
-		if (content_send(x, rq, fd, &r) < 0)
+		if (content_send(site, x, rq, fd, &r) == CONTENT_BROKEN)
 			exchange_abort(x);
 	}
 	if (fd >= 0)

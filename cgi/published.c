@@ -52,14 +52,15 @@ static bool send_offload(
 	return respond_head(x, &r);
 }
 
-/* Sends what was judged, or has it sent. Returns how many of the file's bytes that hands out; -1 when it broke off. */
-static int64_t send_answer(const struct site *site, struct exchange *x, const struct request *rq, const char *path,
+/* Sends what was judged, or has it sent. Returns how many of the file's bytes that hands out, or what content_send
+ * says. */
+static int64_t send_answer(struct site *site, struct exchange *x, const struct request *rq, const char *path,
     enum hand hand, int fd, struct response *r)
 {
 	if (hand == HAND_SELF || r->status != 200)
-		return content_send(x, rq, fd, r);
+		return content_send(site, x, rq, fd, r);
 	bool sent = hand == HAND_REDIRECT ? send_redirect(site, x, path) : send_offload(site, x, path, hand, r);
-	return !sent ? -1 : rq->head ? 0 : r->size;
+	return !sent ? CONTENT_BROKEN : rq->head ? 0 : r->size;
 }
 
 static void write_etag(const struct store_info *info, char out[ETAG_CAP])
@@ -78,7 +79,7 @@ static void write_etag(const struct store_info *info, char out[ETAG_CAP])
  * for the time that the request may take to come, read for the request, newfstatat for the file, write for the answer
  * and its end, close. The journal is written once a second by another thread. */
 bool published_answer(
-    const struct site *site, struct exchange *x, const struct request *rq, const struct route *route, struct fault *f)
+    struct site *site, struct exchange *x, const struct request *rq, const struct route *route, struct fault *f)
 {
 	const enum hand hand = choose_hand(site, x, rq);
 	struct response r = {.cache_control = RESPOND_IMMUTABLE, .ranges = true};
@@ -99,9 +100,9 @@ bool published_answer(
 	content_judge(rq, info.size, hand == HAND_SELF, &r);
 	int status = r.status;
 	int64_t bytes = send_answer(site, x, rq, route->path, hand, fd, &r);
-	if (bytes < 0)
+	if (bytes == CONTENT_BROKEN)
 		exchange_abort(x);
-	else if (status != 416)
+	else if (bytes >= 0 && status != 416)
 		journal_hit(site, route->path, rq->source, status, bytes);
 	if (fd >= 0)
 		close(fd);

@@ -14,7 +14,7 @@
 
 /* Answers with public/ROUTE->PATH and notes the hit. False when nothing was answered: FAULT_ABSENT (not there) or
  * FAULT_SYSTEM. */
-bool published_answer(const struct site *site, struct exchange *x, const struct request *rq, const struct route *route,
+bool published_answer(struct site *site, struct exchange *x, const struct request *rq, const struct route *route,
     struct fault *f) __attribute__((warn_unused_result));
 
 #endif

@@ -1,6 +1,7 @@
 /* watch: see watch.h. */
 #include "watch.h"
 
+#include "cgi/crowd.h"
 #include "mirror/log.h"
 #include "mirror/netaddr.h"
 #include "mirror/service.h"
@@ -32,13 +33,12 @@ bool watch_open(struct watch *w, struct site *site, struct exchange *x, const st
 {
 	struct wire_message get = {.kind = WIRE_GET};
 	*w = (struct watch){.site = site, .x = x, .fd = -1, .size = -1};
-	int waiting = atomic_fetch_add(&site->waiting, 1);
-	if (waiting >= atomic_load(&site->waiting_max))
-		return fault_set(&w->fault, FAULT_BUSY, "too many requests wait for files that are not here yet");
-	if (site->waits != NULL)
-		site->waits(site->waits_arg);
+	netaddr_network(rq->address, w->network);
+	w->counted = crowd_enter(site, w->network, &w->fault);
+	if (!w->counted)
+		return false;
 	snprintf(get.path, sizeof get.path, "%s", path);
-	netaddr_network(rq->address, get.network);
+	snprintf(get.network, sizeof get.network, "%s", w->network);
 	snprintf(get.source, sizeof get.source, "%s", rq->source);
 	w->ask_len = wire_format(&get, w->ask);
 	if (w->ask_len == 0)
@@ -56,7 +56,8 @@ static void disconnect(struct watch *w)
 void watch_close(struct watch *w, struct site *site)
 {
 	disconnect(w);
-	atomic_fetch_sub(&site->waiting, 1);
+	if (w->counted)
+		crowd_leave(site, w->network);
 }
 
 /* Connects to the service; health tells of it when that fails. */

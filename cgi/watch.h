@@ -29,12 +29,14 @@ struct watch {
 	int64_t heard_ms; /* when the service last said something */
 	int64_t size;     /* -1: unknown */
 	int64_t at;
+	char network[WIRE_NETWORK_CAP];
+	bool counted; /* is in the crowd */
 	struct fault fault;
 	int retry_sec;
 };
 
-/* Prepares to watch PATH for a request. Close it with watch_close in any case. False with w->fault set (FAULT_BUSY)
- * when too many threads wait already. */
+/* Prepares to watch PATH for a request. Close it with watch_close in any case. False with w->fault set as crowd_enter
+ * does. */
 bool watch_open(struct watch *w, struct site *site, struct exchange *x, const struct request *rq, const char *path)
     __attribute__((warn_unused_result));
 

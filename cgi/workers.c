@@ -1,6 +1,7 @@
 /* workers: see workers.h. */
 #include "workers.h"
 
+#include "cgi/crowd.h"
 #include "cgi/gateway.h"
 #include "cgi/serve.h"
 #include "mirror/log.h"
@@ -11,7 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STACK_BYTES = 256 * 1024 };
+/* A client that takes nothing for so many stall times is given up. */
+enum { STACK_BYTES = 256 * 1024, SEND_FACTOR = 4 };
 
 struct workers {
 	struct site *site;
@@ -107,7 +109,7 @@ static bool become_idle(struct workers *w)
 static void *work(void *argument)
 {
 	struct workers *w = argument;
-	struct exchange *x = exchange_new(GATEWAY_FASTCGI);
+	struct exchange *x = exchange_new(GATEWAY_FASTCGI, w->site->config->stall_timeout_sec * SEND_FACTOR);
 	struct fault f = {0};
 	int fd, seat = listener_seat(w->listener, &f);
 	bool idle = true;
@@ -137,8 +139,10 @@ struct workers *workers_start(struct site *site, struct listener *l, int count, 
 	struct workers *w = calloc(1, sizeof *w);
 	int started = 0, error = 0;
 
-	if (w == NULL) {
+	site->crowd = w != NULL ? crowd_new() : NULL;
+	if (site->crowd == NULL) {
 		fault_errno(f, FAULT_SYSTEM, ENOMEM, "cannot start threads");
+		free(w);
 		return NULL;
 	}
 	*w = (struct workers){.site = site, .listener = l, .count = count};
@@ -153,6 +157,8 @@ struct workers *workers_start(struct site *site, struct listener *l, int count, 
 	pthread_mutex_unlock(&w->lock);
 	if (started == 0) {
 		fault_errno(f, FAULT_SYSTEM, error, "cannot start threads");
+		crowd_free(site->crowd);
+		site->crowd = NULL;
 		free(w);
 		return NULL;
 	}
@@ -175,6 +181,8 @@ bool workers_finish(struct workers *w, int limit_sec)
 	pthread_mutex_unlock(&w->lock);
 	if (!done)
 		return false;
+	crowd_free(w->site->crowd);
+	w->site->crowd = NULL;
 	pthread_cond_destroy(&w->fewer);
 	pthread_mutex_destroy(&w->lock);
 	free(w);

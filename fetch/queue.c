@@ -91,6 +91,12 @@ static bool goes_before(
 	return a->since_ms < b->since_ms;
 }
 
+/* Whether an entry may have the last free slot. */
+static bool may_fill(const struct queue *q, const struct queue_entry *e, const struct load *l)
+{
+	return q->slots < QUEUE_SHARED || (e->person && l->network == 0);
+}
+
 struct queue_entry *queue_next(struct queue *q)
 {
 	struct queue_entry *best = NULL;
@@ -101,6 +107,8 @@ struct queue_entry *queue_next(struct queue *q)
 		if (e->running || (!e->person && warm <= 0))
 			continue;
 		struct load l = load_for(q, e);
+		if (all == 1 && !may_fill(q, e, &l))
+			continue;
 		if (best == NULL || goes_before(e, &l, best, &best_load)) {
 			best = e;
 			best_load = l;

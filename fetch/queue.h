@@ -2,9 +2,10 @@
  *
  * People go before warming. Among people the client network with the fewest running transfers goes first, then the
  * upstream host with the fewest, then who waited longest; so neither one client nor one slow upstream holds all slots.
- * Warming leaves a slot for people when there is more than one. A host that failed several times in a row is left alone
- * for a while and then tried once (a breaker). New fetches are limited for each client network (a token bucket). Tables
- * are of fixed size: a stranger cannot make them grow. */
+ * Where there are QUEUE_SHARED slots or more the last free one is for a network that has nothing running, so that one
+ * network's slow transfers never hold them all. Warming leaves a slot for people when there is more than one. A host
+ * that failed several times in a row is left alone for a while and then tried once (a breaker). New fetches are limited
+ * for each client network (a token bucket). Tables are of fixed size: a stranger cannot make them grow. */
 #ifndef PKGMIRROR_FETCH_QUEUE_H
 #define PKGMIRROR_FETCH_QUEUE_H
 
@@ -14,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { QUEUE_HOST_CAP = 128, QUEUE_NETWORKS = 4096, QUEUE_HOSTS = 64 };
+enum { QUEUE_HOST_CAP = 128, QUEUE_NETWORKS = 4096, QUEUE_HOSTS = 64, QUEUE_SHARED = 4 };
 
 /* One who waits or runs. Embedded in its owner, who keeps it alive from queue_add to queue_remove. */
 struct queue_entry {

@@ -90,7 +90,7 @@ static void judge_result(struct transfer *t, CURLcode code, long status, struct 
 		r->size = t->head.size;
 		fault_set(&r->fault, FAULT_UPSTREAM, "%s: upstream has no such range", t->first_url);
 	} else if (status != 0 && !t->head_told) {
-		r->again = status_again(status);
+		r->again = status_again(status) && !t->stalled;
 		fault_set(&r->fault, FAULT_UPSTREAM, "%s: upstream answered %ld", t->first_url, status);
 	} else {
 		r->again = code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_SSL_CACERT_BADFILE &&

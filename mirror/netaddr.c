@@ -111,6 +111,17 @@ void netaddr_text(const struct sockaddr *address, char out[NETADDR_TEXT_CAP])
 	}
 }
 
+/* Parses an IPv6 address. The zone of a link-local one (RFC 4007 section 11) names an interface, not a client. */
+static bool parse6(const char *text, struct in6_addr *out)
+{
+	char plain[INET6_ADDRSTRLEN];
+	size_t len = strcspn(text, "%");
+	if (len >= sizeof plain)
+		return false;
+	snprintf(plain, sizeof plain, "%.*s", (int)len, text);
+	return inet_pton(AF_INET6, plain, out) == 1;
+}
+
 void netaddr_network(const char *text, char out[NETADDR_TEXT_CAP])
 {
 	struct in_addr v4;
@@ -120,7 +131,7 @@ void netaddr_network(const char *text, char out[NETADDR_TEXT_CAP])
 	snprintf(out, NETADDR_TEXT_CAP, "-");
 	if (inet_pton(AF_INET, text, &v4) == 1) {
 		inet_ntop(AF_INET, &v4, out, NETADDR_TEXT_CAP);
-	} else if (inet_pton(AF_INET6, text, &v6) == 1) {
+	} else if (parse6(text, &v6)) {
 		if (in_range6(v6.s6_addr, &MAPPED)) {
 			inet_ntop(AF_INET, v6.s6_addr + 12, out, NETADDR_TEXT_CAP);
 			return;
@@ -137,7 +148,7 @@ bool netaddr_is_loopback(const char *text)
 	struct in6_addr v6;
 	if (inet_pton(AF_INET, text, &v4) == 1)
 		return ntohl(v4.s_addr) >> 24 == 127;
-	if (inet_pton(AF_INET6, text, &v6) != 1)
+	if (!parse6(text, &v6))
 		return false;
 	return in_range6(v6.s6_addr, &MAPPED) ? v6.s6_addr[12] == 127 : IN6_IS_ADDR_LOOPBACK(&v6);
 }

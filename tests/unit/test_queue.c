@@ -94,6 +94,29 @@ static void network_with_fewest_transfers_goes_first(void **state)
 	assert_ptr_equal(queue_next(&x.q), other);
 }
 
+static void network_never_has_all_slots_of_four(void **state)
+{
+	(void)state;
+	prepare(4, 3, 0);
+	for (int i = 0; i < 6; i++)
+		add(true, "greedy", "h", i);
+	for (int i = 0; i < 3; i++)
+		assert_non_null(queue_next(&x.q));
+	assert_null(queue_next(&x.q));
+	add(false, "-", "h", 10);
+	assert_null(queue_next(&x.q));
+	struct queue_entry *other = add(true, "other", "h", 100);
+	assert_ptr_equal(queue_next(&x.q), other);
+	queue_remove(&x.q, other);
+	assert_null(queue_next(&x.q));
+	/* Of three it may have all. */
+	prepare(3, 1, 0);
+	for (int i = 0; i < 3; i++)
+		add(true, "greedy", "h", i);
+	for (int i = 0; i < 3; i++)
+		assert_non_null(queue_next(&x.q));
+}
+
 static void host_with_fewest_transfers_goes_first_within_a_network(void **state)
 {
 	(void)state;
@@ -328,6 +351,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    IN_QUEUE(first_come_is_first_served),
 	    IN_QUEUE(network_with_fewest_transfers_goes_first),
+	    IN_QUEUE(network_never_has_all_slots_of_four),
 	    IN_QUEUE(host_with_fewest_transfers_goes_first_within_a_network),
 	    IN_QUEUE(person_goes_before_warming_and_finds_a_slot),
 	    IN_QUEUE(warming_has_its_own_limit_and_the_only_slot),
