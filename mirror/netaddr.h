@@ -12,7 +12,8 @@
 enum { NETADDR_TEXT_CAP = 64 };
 
 /* The network of the client with the address `text` (REMOTE_ADDR): IPv4 as it is (/32), IPv4-mapped IPv6 as IPv4, IPv6
- * by its first 64 bits ("2001:db8:1:2::/64"), whatever its zone ("%eth0"). "-" when text is no address. Writes a NUL-terminated text. */
+ * by its first 64 bits ("2001:db8:1:2::/64"), whatever its zone ("%eth0"). "-" when text is no address. Writes a
+ * NUL-terminated text. */
 void netaddr_network(const char *text, char out[NETADDR_TEXT_CAP]);
 
 /* True when text is a loopback address: 127.0.0.0/8, ::1, or the former embedded in IPv6. */
