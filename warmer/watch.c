@@ -175,18 +175,23 @@ static int64_t until_due(const struct watch *x)
 
 static void watch(struct watch *x)
 {
-	bool woken = true;
+	bool wanted = false;
 	notify_send("READY=1\nSTATUS=watching\n");
 	while (!warmer_stopping(x->warmer)) {
 		bool index = index_is_due(x), retry = x->retry_due_ms > 0 && crew_now_ms() >= x->retry_due_ms;
-		if ((index || retry || chore_is_due(x) || (woken && wants_changed(x))) && !work(x, index)) {
-			pause_ms(x, BUSY_PAUSE_MS);
-			continue;
+		/* It stays so until a round was made of it: who wants something may hold the lock still, as verify
+		 * does. */
+		wanted |= wants_changed(x);
+		if (index || retry || chore_is_due(x) || wanted) {
+			if (!work(x, index)) {
+				pause_ms(x, BUSY_PAUSE_MS);
+				continue;
+			}
+			wanted = false;
 		}
 		if (!rest(x, until_due(x)))
 			break;
-		woken = catalog_touched(x);
-		if (woken)
+		if (catalog_touched(x))
 			pause_ms(x, SETTLE_MS);
 	}
 	notify_send("STOPPING=1\n");

@@ -50,6 +50,26 @@ def test_wants_come_at_once(make_mirror, upstream, site, watch):
     wait_until(lambda: mirror.rows("SELECT * FROM want") == [], "the row to go")
 
 
+def test_what_rots_comes_back_when_the_verify_that_found_it_has_ended(make_mirror, upstream, site, watch):
+    """It is wanted while the verify still has the lock that a round needs."""
+    mirror = make_mirror(warmer={"since": "0.14.0"}, toolchains={"index_ttl": "1d"})
+    watch(mirror)
+    wait_until(lambda: len(mirror.published()) == 10, "the warm at the start")
+    wait_until(lambda: mirror.rows("SELECT * FROM want") == [], "the warm's end")
+    first = sorted(path for path in mirror.published() if not path.endswith(".minisig"))[0]
+    place = mirror.state / "public" / first
+    whole = place.read_bytes()
+    place.write_bytes(b"x" + whole[1:])
+    # The first of the files; the others take some seconds.
+    verify = background(mirror, "verify", "--speed", str(sum((mirror.state / "public" / path).stat().st_size for path in mirror.published()) // 4))
+    try:
+        wait_until(lambda: mirror.rows("SELECT path FROM want") != [], "the finding")
+        assert verify.wait(60) == 3
+        wait_until(lambda: place.exists() and place.read_bytes() == whole, "the file to be whole again")
+    finally:
+        end(verify)
+
+
 def test_a_client_makes_the_watcher_complete_the_version(make_mirror, upstream, site, watch):
     mirror = make_mirror(warmer={"since": "0.14.0", "complete_versions": True}, toolchains={"index_ttl": "1d"})
     watch(mirror)
