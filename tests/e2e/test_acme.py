@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import pwd
 import shlex
 import shutil
 import signal
@@ -348,6 +349,16 @@ def test_acme_sh_is_found_in_its_usual_home(wrapper):
     wrapper("issue", "--domain", NAME, "--server", "none", "--webroot", wrapper.folder / "webroot", status=1,
             env={"ACME_SH": "", "HOME": str(wrapper.folder)})
     assert len(wrapper.calls()) == 1
+
+
+@pytest.mark.parametrize("caller", [{"HOME": ""}, {"HOME": "/nowhere", "SUDO_USER": "you", "SUDO_UID": "1000", "SUDO_GID": "1000", "SUDO_COMMAND": str(ACME)}])
+def test_units_and_sudo_find_the_home_that_acme_sh_keeps_its_things_in(wrapper, caller):
+    """acme.sh goes by HOME, and refuses to be run by sudo. The one of this test notes what it is given."""
+    seen = wrapper.folder / "seen"
+    (wrapper.folder / "bin/acme.sh").write_text(f'#!/bin/sh\necho "$HOME ${{SUDO_COMMAND-none}}" >{seen}; exit 1\n')
+    (wrapper.folder / "bin/acme.sh").chmod(0o755)
+    wrapper("issue", "--domain", NAME, "--server", "none", "--webroot", wrapper.folder / "webroot", status=1, env={"ACME_SH": "", **caller})
+    assert seen.read_text() == f"{pwd.getpwuid(os.getuid()).pw_dir} none\n"
 
 
 @pytest.mark.parametrize("days, good", [(19, False), (10, False), (60, True)])
