@@ -37,6 +37,10 @@ class Machine(Root):
         parsed.read_string(self.run("cat", f"{UNITS}/{name}"))
         return parsed
 
+    def install(self, *words, tree="/src/tree", **more):
+        """deploy/install of the sources there, not optimised: what is tested is where things go."""
+        return self.run("env", "CFLAGS=-O0", "MAKEFLAGS=-j2", f"{tree}/deploy/install", *words, "--domain", DOMAIN, "--no-packages", **more)
+
     def start_services(self):
         """The units' ExecStart as their User, and the web server as Debian's unit has it."""
         responder, socket = self.unit("pkgmirror.service")["Service"], self.unit("pkgmirror.socket")["Socket"]

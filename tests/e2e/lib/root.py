@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 
-from .process import TOP
+from .process import LIVE_LOGS, TOP
 from .waiting import wait_until
 
 SETUP = """
@@ -40,20 +40,24 @@ def is_group_alive(group):
 class Root:
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pkgmirror-root-"))
+        self.children = []
+        LIVE_LOGS[self.folder.name] = self.folder.with_suffix(".log")
+        self.make()
+
+    def make(self):
         self.holder = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c", SETUP, "sh", self.folder],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
         assert self.holder.stdout.readline() == "ready\n", "no throw-away root can be made here"
         self.pid = pathlib.Path(f"/proc/{self.holder.pid}/task/{self.holder.pid}/children").read_text().split()[0]
-        self.children = []
 
     def command(self, words):
         return ["nsenter", "--target", self.pid, "--mount", "--pid", "--net", "--root", "env", "--chdir=/", *map(str, words)]
 
-    def run(self, *words, status=0, timeout=400, stdin=subprocess.DEVNULL, **more):
+    def run(self, *words, status=0, timeout=400, text_in="", **more):
         """Runs a program in there to its end; stdout and stderr in one text."""
-        done = subprocess.run(self.command(words), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        done = subprocess.run(self.command(words), input=text_in, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                               timeout=timeout, **more)
         assert status is None or done.returncode == status, f"{words} exited with {done.returncode}:\n{done.stdout[-6000:]}"
         return done.stdout
@@ -108,5 +112,6 @@ class Root:
         self.holder.wait(30)
         for child in self.children:
             child.wait(30)
+        LIVE_LOGS.pop(self.folder.name)
         self.folder.with_suffix(".log").unlink(missing_ok=True)
         self.folder.rmdir()
