@@ -63,7 +63,7 @@ void watch_close(struct watch *w, struct site *site)
 /* Connects to the service; health tells of it when that fails. */
 static int connect_to_service(const struct site *site, struct fault *f)
 {
-	int fd = service_connect_by(site->starter_fd, site->config, site->store, f);
+	int fd = service_connect_by(site->starter_fd, -1, site->config, site->store, f);
 	if (counters_get(&site->counters->unreachable) != (fd < 0))
 		counters_set(&site->counters->unreachable, fd < 0);
 	return fd;

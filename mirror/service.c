@@ -246,14 +246,14 @@ int service_connect(const struct config *c, const struct store *store, struct fa
 	return fd;
 }
 
-int service_connect_by(int starter_fd, const struct config *c, const struct store *store, struct fault *f)
+int service_connect_by(int starter_fd, int stop_fd, const struct config *c, const struct store *store, struct fault *f)
 {
 	const int64_t deadline = now_ms() + START_LIMIT_MS;
 	if (starter_fd < 0)
 		return service_connect(c, store, f);
 	int fd = service_connect_running(c);
 	/* It may leave between its start and our connection. */
-	while (fd < 0 && starter_ask(starter_fd, deadline, f))
+	while (fd < 0 && starter_ask(starter_fd, stop_fd, deadline, f))
 		fd = service_connect_running(c);
 	/* Nor does a starter that could not answer tell that there is none. */
 	return fd >= 0 ? fd : service_connect_running(c);

@@ -18,8 +18,8 @@ int service_connect(const struct config *c, const struct store *store, struct fa
     __attribute__((warn_unused_result));
 
 /* Likewise, of a program that is sealed in: what has to be started is started by its starter (starter.h). -1: it has
- * none, and starts services itself. */
-int service_connect_by(int starter_fd, const struct config *c, const struct store *store, struct fault *f)
+ * none, and starts services itself. With a starter it ends with FAULT_BUSY when stop_fd becomes readable; -1: none. */
+int service_connect_by(int starter_fd, int stop_fd, const struct config *c, const struct store *store, struct fault *f)
     __attribute__((warn_unused_result));
 
 /* Connects only when somebody listens; -1 otherwise, without a fault. */

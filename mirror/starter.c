@@ -143,13 +143,15 @@ static bool send_request(int fd, int answer_fd)
 }
 
 /* Waits for the answer: what went wrong, FAULT_NONE for nothing. */
-static bool wait_for(int fd, int64_t deadline_ms, struct fault *f)
+static bool wait_for(int fd, int stop_fd, int64_t deadline_ms, struct fault *f)
 {
 	struct fault answer = {0};
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct pollfd waits[] = {{.fd = fd, .events = POLLIN}, {.fd = stop_fd, .events = POLLIN}};
 	ssize_t n = -1;
 	for (int64_t left = deadline_ms - now_ms(); left > 0; left = deadline_ms - now_ms()) {
-		int ready = poll(&p, 1, (int)left);
+		int ready = poll(waits, 2, (int)left);
+		if (ready > 0 && waits[0].revents == 0)
+			return fault_set(f, FAULT_BUSY, "asked to stop");
 		if (ready > 0)
 			n = read(fd, &answer, sizeof answer);
 		if (ready > 0 || (ready < 0 && errno != EINTR))
@@ -162,7 +164,7 @@ static bool wait_for(int fd, int64_t deadline_ms, struct fault *f)
 	return answer.class == FAULT_NONE || fault_set(f, answer.class, "%.*s", FAULT_TEXT_CAP - 1, answer.text);
 }
 
-bool starter_ask(int fd, int64_t deadline_ms, struct fault *f)
+bool starter_ask(int fd, int stop_fd, int64_t deadline_ms, struct fault *f)
 {
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) != 0)
@@ -170,7 +172,7 @@ bool starter_ask(int fd, int64_t deadline_ms, struct fault *f)
 	bool sent = send_request(fd, ends[1]);
 	int error = errno;
 	close(ends[1]);
-	bool ok = sent ? wait_for(ends[0], deadline_ms, f)
+	bool ok = sent ? wait_for(ends[0], stop_fd, deadline_ms, f)
 	               : fault_errno(f, FAULT_SYSTEM, error, "the process that starts the fetch service");
 	close(ends[0]);
 	return ok;

@@ -14,8 +14,9 @@
 int starter_make(const struct config *c, struct fault *f) __attribute__((warn_unused_result));
 
 /* Has a service started, or found running. False with its FAULT_SYSTEM or FAULT_FULL when that failed, or took until
- * deadline_ms (CLOCK_MONOTONIC). Threads may ask at once. Blocks that long at most. */
-bool starter_ask(int fd, int64_t deadline_ms, struct fault *f) __attribute__((warn_unused_result));
+ * deadline_ms (CLOCK_MONOTONIC), with FAULT_BUSY when stop_fd became readable meanwhile (-1: none). Threads may ask at
+ * once. Blocks that long at most. */
+bool starter_ask(int fd, int stop_fd, int64_t deadline_ms, struct fault *f) __attribute__((warn_unused_result));
 
 /* True while it lives. */
 bool starter_lives(int fd);

@@ -174,7 +174,7 @@ static void need_index(struct warmer *w)
 	size_t len;
 	bool known = w->catalog != NULL && index_build(w->catalog, w->config, &text, &len, &f);
 	free(text);
-	if (!known && !w->config->offline && !w->dry_run && !crew_update(w, &f))
+	if (!known && !w->config->offline && !w->dry_run && !crew_update(w, &f) && !w->stopping)
 		warmer_complain("no index", &f);
 }
 

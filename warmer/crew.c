@@ -62,7 +62,10 @@ static bool ask(struct warmer *w, const struct wire_message *m, int *fd, struct 
 {
 	char line[WIRE_LINE_CAP + 1];
 	size_t len = wire_format(m, line);
-	*fd = service_connect_by(w->starter_fd, w->config, w->store, f);
+	*fd = service_connect_by(w->starter_fd, w->signal_fd, w->config, w->store, f);
+	/* A window that was resized is no reason to stop. */
+	while (*fd < 0 && f->class == FAULT_BUSY && !warmer_stopping(w))
+		*fd = service_connect_by(w->starter_fd, w->signal_fd, w->config, w->store, f);
 	if (*fd < 0)
 		return false;
 	/* A line always fits into a fresh socket; a service that died meanwhile is seen when it is read from. */
@@ -396,8 +399,12 @@ static enum crew_end work(struct crew *c, struct pollfd *waits, struct fault *f)
 			return CREW_STOPPED;
 		if (c->hooks->news != NULL && c->hooks->news(c->hooks->arg, news))
 			return CREW_AGAIN;
-		if (!begin(c, &wait_ms, f))
-			return CREW_DONE;
+		if (!begin(c, &wait_ms, f)) {
+			if (!warmer_stopping(c->warmer))
+				return CREW_DONE;
+			f->class = FAULT_NONE;
+			return CREW_STOPPED;
+		}
 		if (c->hooks->tick != NULL)
 			c->hooks->tick(c->hooks->arg, c->plan);
 		news = turn(c, waits, wait_ms);

@@ -161,7 +161,8 @@ static void seal(struct warmer *w, const struct command *command, char *const *a
 		sandbox_check(w->config);
 		return;
 	}
-	if (!sandbox_is_off() && (w->starter_fd = starter_make(w->config, &f)) < 0)
+	/* Not confined it needs one as well: a wait for its answer can be broken off. */
+	if ((w->starter_fd = starter_make(w->config, &f)) < 0)
 		log_fault(&f, "starter", NULL);
 	/* It is made by who opens the store; a rule needs it to be there. */
 	if (command->need == NEEDS_STORE || (command->need == NEEDS_WRITE && !w->dry_run))

@@ -197,12 +197,13 @@ enum warmer_exit round_estimate(struct warmer *w)
 	struct fault f;
 	enum warmer_exit status = WARMER_DONE;
 
-	if (!w->config->offline && !crew_update(w, &f)) {
+	const bool fresh = w->config->offline || crew_update(w, &f);
+	if (w->stopping)
+		return WARMER_FAILED;
+	if (!fresh) {
 		warmer_complain("index", &f);
 		status = WARMER_FAILED;
 	}
-	if (w->stopping)
-		return WARMER_FAILED;
 	if (!warmer_open_catalog(w, CATALOG_READ, &f) && f.class != FAULT_ABSENT) {
 		warmer_complain(NULL, &f);
 		return WARMER_FAILED;

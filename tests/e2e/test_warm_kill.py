@@ -91,12 +91,32 @@ def test_a_stop_leaves_parts_that_are_gone_on_with(make_mirror, upstream, site, 
     mirror.kill_service(signal.SIGTERM)
     assert [mirror.part_size("zig/" + name) for name in names] == [120_000] * 2
     assert not {"zig/" + name for name in names} & set(mirror.published())
+    # Before it goes on: it would send a piece to nobody.
+    wait_until(lambda: all(r.done for r in upstream.seen()), "the upstream to notice")
     for gate in gates:
         gate.release()
-    wait_until(lambda: all(r.done for r in upstream.seen()), "the upstream to notice")
     assert summary(warm(mirror))["files_failed"] == 0
     for name in names:
         assert [(r.status, r.headers.get("range"), r.sent) for r in upstream.seen(site.path(name))] == [
             (200, None, 120_000), (206, "bytes=120000-", 80_000)]
         assert (mirror.state / "public/zig" / name).read_bytes() == site.body(name)
     assert len(mirror.published()) == 10 and mirror.parts() == []
+
+
+@pytest.mark.parametrize("arguments", [["warm"], ["--watch"], ["--no-sandbox"], ["estimate"]])
+def test_a_stop_is_heard_while_the_service_starts(make_mirror, site, tmp_path, arguments):
+    """A service that hangs in its start is waited for, ten seconds; who is asked to stop does not wait for that."""
+    mirror = make_mirror(start=False)
+    hangs = tmp_path / "hangs"
+    hangs.write_text(f"#!/bin/sh\necho $$ >{tmp_path}/pid\nexec sleep 1000\n")
+    hangs.chmod(0o755)
+    run = background(mirror, *arguments, env={"PKGMIRROR_FETCH": str(hangs)})
+    try:
+        wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().endswith("\n"), "the start")
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(30) == (0 if "--watch" in arguments else 1)
+        # It says nothing, above all not that the time was over.
+        assert [line for line in mirror.log("warm.log").splitlines() if "sandbox" not in line] == []
+    finally:
+        end(run)
+        end_process(int((tmp_path / "pid").read_text()), signal.SIGKILL)

@@ -225,11 +225,11 @@ static int start_twice(struct fixture *x, int starter_fd)
 {
 	struct fault f = {0};
 	char byte = 0;
-	int fd = service_connect_by(starter_fd, &x->config, x->store, &f);
+	int fd = service_connect_by(starter_fd, -1, &x->config, x->store, &f);
 	if (fd < 0 || write(x->talk[1], "", 1) != 1 || read(x->talk[1], &byte, 1) != 1)
 		return 1;
 	close(fd);
-	fd = service_connect_by(starter_fd, &x->config, x->store, &f);
+	fd = service_connect_by(starter_fd, -1, &x->config, x->store, &f);
 	return fd >= 0 && starter_lives(starter_fd) ? 0 : 2;
 }
 
@@ -252,7 +252,7 @@ static void a_confined_program_has_services_started(void **state)
 static int meet_a_failure(struct fixture *x, int starter_fd)
 {
 	struct fault f = {0};
-	int fd = service_connect_by(starter_fd, &x->config, x->store, &f);
+	int fd = service_connect_by(starter_fd, -1, &x->config, x->store, &f);
 	return fd < 0 && f.class == FAULT_SYSTEM && strstr(f.text, "run/fetch.log") != NULL ? 0 : 1;
 }
 
@@ -277,7 +277,7 @@ static void an_end_of_the_starter_shows(void **state)
 	struct pollfd p = {.fd = starter_fd};
 	assert_int_equal(poll(&p, 1, 30000), 1);
 	assert_false(starter_lives(starter_fd));
-	assert_int_equal(service_connect_by(starter_fd, &x->config, x->store, &f), -1);
+	assert_int_equal(service_connect_by(starter_fd, -1, &x->config, x->store, &f), -1);
 	assert_int_equal(f.class, FAULT_SYSTEM);
 	close(starter_fd);
 }
