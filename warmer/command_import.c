@@ -171,13 +171,28 @@ static bool rebuild_index(struct import *x, int64_t checked_at, struct fault *f)
 	return ok;
 }
 
+/* Whoever made the bundle may have put a pipe there, which nobody ever writes to. NULL with errno. */
+static FILE *open_manifest(const char *place)
+{
+	struct stat st = {0};
+	int fd = open(place, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+	const bool regular = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	FILE *in = regular ? fdopen(fd, "r") : NULL;
+	if (fd >= 0 && in == NULL) {
+		const int error = regular ? errno : EINVAL;
+		close(fd);
+		errno = error;
+	}
+	return in;
+}
+
 /* Runs over the lines of the manifest: the files of it, or the documents. False when it is none. */
 static bool each_line(struct import *x, enum bundle_kind kind, int64_t *checked_at, struct fault *f)
 {
 	char place[PATH_MAX + 16], line[BUNDLE_LINE_MAX + 2];
 	struct bundle_line l;
 	snprintf(place, sizeof place, "%s/manifest", x->folder);
-	FILE *in = fopen(place, "re");
+	FILE *in = open_manifest(place);
 	if (in == NULL)
 		return fault_errno(f, FAULT_SYSTEM, errno, "%s is no bundle", x->folder);
 	bool ok = fgets(line, sizeof line, in) != NULL && strcmp(line, BUNDLE_HEAD "\n") == 0;

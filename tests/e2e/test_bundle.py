@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 
 import pytest
 
@@ -136,6 +137,40 @@ def test_a_strange_index(bundle, island, what):
         assert "evil" not in island.get("/zig/index.json").text
     else:
         assert files["index"]["state"] == "refused" and island.get("/zig/index.json").status == 504
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_nominated_versions_and_signed_artifacts(make_mirror, site, signer, upstream, tmp_path, knows):
+    """All kinds of things that prove themselves; an island that has no nominated_index has no use for that document."""
+    body, nightly = b"tool" * 1000, NAMES[2]
+    upstream.add("/tools/1.0.0/tool", body)
+    upstream.add("/tools/1.0.0/tool.minisig", signer.sign(body, "tool"))
+    upstream.add("/tools/1.0.0/other", body)
+    upstream.add("/n.json", lambda: json.dumps({"2025.6.0-mach": site.index["master"]}).encode())
+    rules = (f'artifact "tools" {{ path = "/tools/{{version}}/{{file}}"\n upstream = "{upstream.origin}/tools/{{version}}/{{file}}"\n public_key = "{signer.key}" }}\n'
+             f'artifact "plain" {{ path = "/plain/{{version}}/{{file}}"\n upstream = "{upstream.origin}/tools/{{version}}/{{file}}" }}\n')
+    first = make_mirror(front=Lighttpd(hits="self"), extra=rules, toolchains={"nominated_index": upstream.url("/n.json")})
+    first.program("pkgmirror-warm", "estimate", "--quiet")
+    paths = ["plain/1.0.0/other", "tools/1.0.0/tool", "tools/1.0.0/tool.minisig", f"zig/{nightly}", f"zig/{nightly}.minisig"]
+    for path in paths:
+        assert first.get("/" + path).whole
+        first.wait_published(path)
+    first.program("pkgmirror-warm", "export", tmp_path / "bundle")
+    more = {"toolchains": {"nominated_index": upstream.url("/n.json")}} if knows else {}
+    island = make_mirror(front=Lighttpd(hits="self"), offline=True, extra=rules, **more)
+    files, summary = take(island, tmp_path / "bundle", status=3)
+    # Only what was never signed proves nothing.
+    assert {path: line["state"] for path, line in files.items()} == {
+        **{path: "taken" for path in paths[1:]}, "index": "taken", "nominated": "taken" if knows else "unknown", paths[0]: "refused"}
+    assert summary["documents"] == 1 + knows and island.published() == paths[1:]
+    assert ("2025.6.0-mach" in json.loads(island.get("/zig/index.json").body)) == knows
+    assert island.get("/tools/1.0.0/tool").body == body
+
+
+def test_a_manifest_that_is_a_pipe(island, tmp_path):
+    """Nobody ever writes to it."""
+    os.mkfifo(tmp_path / "manifest")
+    assert "no bundle" in island.program("pkgmirror-warm", "import", tmp_path, status=1, timeout=30).stderr
 
 
 @pytest.mark.parametrize("line", ["file " + "0" * 64 + " 1 ../../etc/passwd", "file x 1 a", "what", "document mirrors " + "0" * 64])
