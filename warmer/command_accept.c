@@ -29,6 +29,7 @@ static void print(const struct warmer *w, const char *path, const struct catalog
 {
 	if (w->json) {
 		struct json j = json_begin(stdout);
+		json_text(&j, "event", "file");
 		json_text(&j, "path", path);
 		json_text(&j, "content", c->content);
 		json_text(&j, "known", c->known);

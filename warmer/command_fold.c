@@ -9,6 +9,7 @@ static void print(const struct warmer *w, const struct fold_result *r)
 {
 	if (w->json) {
 		struct json j = json_begin(stdout);
+		json_text(&j, "event", "summary");
 		json_int(&j, "hits", r->hits);
 		json_int(&j, "bots", r->bots);
 		json_int(&j, "errors", r->errors);

@@ -66,6 +66,7 @@ void report_count(struct warmer *w, const struct plan *p, struct report *r)
 	for (size_t i = 0; i < p->count; i++)
 		count_one(w, &p->items[i], r);
 	r->beyond = plan_beyond(p);
+	r->foreign = p->foreign;
 }
 
 static void print_row(
@@ -196,6 +197,7 @@ static void json_summary(const struct report *r, int64_t ms, FILE *out)
 	json_int(&j, "files_waiting", (int64_t)r->waiting);
 	json_int(&j, "files_unsigned", (int64_t)r->unsigned_files);
 	json_int(&j, "files_lacking", (int64_t)r->lacking);
+	json_int(&j, "paths_of_no_rule", (int64_t)r->foreign);
 	json_int(&j, "milliseconds", ms);
 	json_end(&j);
 }
@@ -222,6 +224,8 @@ void report_summary(struct warmer *w, const struct report *r, int64_t ms, FILE *
 		fprintf(out, "; %zu failed lately and wait for another try", r->waiting);
 	if (r->lacking > 0)
 		fprintf(out, "; %zu were not tried", r->lacking);
+	if (r->foreign > 0)
+		fprintf(out, "; %zu wanted paths are of no rule", r->foreign);
 	fputc('\n', out);
 	fflush(out);
 }

@@ -13,6 +13,7 @@ struct report {
 	    bad; /* bad: of these failed, by integrity */
 	int64_t here_bytes, lacking_bytes, waiting_bytes, fetched_bytes, unfit_bytes;
 	int64_t room_needed; /* of what is lacking */
+	size_t foreign;      /* wanted paths that the configuration has no place for */
 	size_t beyond;       /* max_bytes: lacking files for which it leaves no room */
 };
 

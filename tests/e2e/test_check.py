@@ -1,6 +1,7 @@
 """`pkgmirror-warm check URL`: a mirror of anybody's, held against its upstream."""
 
 import json
+import socket
 import ssl
 
 import pytest
@@ -119,6 +120,30 @@ def test_only_old_tls(checker, other):
     rows, summary = check(checker, url_of(other), status=1)
     assert rows[STABLE]["result"] == rows[NIGHTLY]["result"] == "FAILED" and summary["failed"] >= 4
     assert other.seen() == []
+
+
+def test_a_mirror_of_both_families(checker, make_upstream, site):
+    """Two servers on one port, one of each."""
+    for _ in range(50):
+        six, four = make_upstream(host="::1"), make_upstream()
+        four.stop()
+        four.port = six.port
+        try:
+            four.start()
+            break
+        except OSError:  # somebody else's
+            continue
+    for server in (four, six):
+        for name in (STABLE, NIGHTLY):
+            for path in (name, name + ".minisig"):
+                server.add(f"/zig/{path}", site.body(path))
+    names = {address[4][0] for address in socket.getaddrinfo("localhost", None)}
+    rows, summary = check(checker, f"https://localhost:{four.port}/zig")
+    assert summary["failed"] == 0 and rows["IPv4"]["detail"] == "127.0.0.1"
+    if "::1" in names:
+        assert (rows["IPv6"]["result"], rows["IPv6"]["detail"]) == ("good", "::1") and [r.method for r in six.seen()].count("HEAD") >= 1
+    else:
+        assert rows["IPv6"]["result"] == "warn"
 
 
 def test_nobody_there_and_no_upstream(checker, site):

@@ -23,7 +23,9 @@ def hits(mirror):
 
 
 def fold(mirror, *logs, status=0):
-    return json.loads(mirror.program("pkgmirror-warm", "fold", "--json", *logs, status=status).stdout)
+    result = json.loads(mirror.program("pkgmirror-warm", "fold", "--json", *logs, status=status).stdout)
+    assert result.pop("event") == "summary"
+    return result
 
 
 def combined(path, status=200, size=10, agent="curl/8.5", day="10/Oct/2025", second=0, source=None, method="GET"):

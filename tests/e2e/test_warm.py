@@ -219,7 +219,7 @@ def test_what_fails_is_told_put_off_and_tried_again_later(make_mirror, upstream,
     assert "zig/" + mute in mirror.published() and "zig/" + gone not in mirror.published()
     rows = {row["path"]: row for row in mirror.rows("SELECT * FROM want")}
     assert {posixpath.basename(path) for path in rows} == set(ended)
-    assert all(row["attempts"] == 1 and row["next_try"] > row["added_at"] for row in rows.values())
+    assert all(row["attempts"] == 1 and row["next_try"] - row["added_at"] == 3600 for row in rows.values())
     # Not again before its time, though upstream has mended it.
     upstream.change(site.path(gone), status=200)
     upstream.change(site.path(forged), flip=None)
@@ -229,10 +229,12 @@ def test_what_fails_is_told_put_off_and_tried_again_later(make_mirror, upstream,
     assert set(upstream.paths()) == set(INDEXES)
     with write_rows(mirror) as db:
         db.execute("UPDATE want SET next_try = 0")
+        db.execute("INSERT INTO want (path, why, priority, added_at) VALUES ('of/no/rule', 'test', 50, 1)")
     last = summary(warm(mirror))
-    assert last["files_failed"] == 0 and last["files_unsigned"] == 1
+    assert last["files_failed"] == 0 and last["files_unsigned"] == 1 and last["paths_of_no_rule"] == 1
     assert {"zig/" + gone, "zig/" + forged, "zig/" + forged + ".minisig"} <= set(mirror.published())
-    assert [row["attempts"] for row in mirror.rows("SELECT * FROM want")] == [2]
+    row, = mirror.rows("SELECT * FROM want WHERE path <> 'of/no/rule'")
+    assert row["attempts"] == 2 and row["next_try"] - row["added_at"] >= 2 * 3600, "the pause doubles"
 
 
 def test_an_upstream_that_is_away(make_mirror, upstream, site):

@@ -20,13 +20,17 @@ def test_room_for_half(make_mirror, upstream, signer):
     mirror = make_mirror(start=False, warmer={"since": "", "connections": 3})
     place = mirror.state
     # The mount is the warmer's own, and that of the service it starts.
-    script = f'mount -t tmpfs -o size=13m tmpfs {place} && "$@"; status=$?; cp -a {place} {mirror.folder}/after; exit $status'
+    script = (f'mount -t tmpfs -o size=13m tmpfs {place} && "$1" estimate --json >{mirror.folder}/estimate; echo $? >{mirror.folder}/status; '
+              f'"$@"; status=$?; cp -a {place} {mirror.folder}/after; exit $status')
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", script, "sh", str(mirror.build / "pkgmirror-warm"), "--json"],
         env={**os.environ, **SANITIZERS, "PKGMIRROR_CONFIG": str(mirror.configuration)}, stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=120,
     )
     assert done.returncode == 1, done.stdout + done.stderr
+    estimate = json.loads((mirror.folder / "estimate").read_text().splitlines()[-1])
+    assert (mirror.folder / "status").read_text() == "1\n" and estimate["fits"] is False
+    assert estimate["files_lacking"] == 40 and estimate["bytes_usable"] < estimate["bytes_lacking"] == 20 * SIZE
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     total = lines[-1]
     ended = {line["path"].removeprefix("zig/"): line["state"] for line in lines if line["event"] == "file"}

@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import json
 import os
-import pathlib
 import shutil
 import signal
 import socket
@@ -238,7 +237,7 @@ def run(mirror, *arguments, status):
     """Its JSON lines, each an object, and its complaints."""
     done = mirror.program("pkgmirror-warm", *arguments, status=status)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert all(isinstance(line, dict) and line for line in lines)
+    assert all(isinstance(line, dict) and line["event"] for line in lines)
     return lines, done.stderr
 
 
@@ -294,13 +293,15 @@ def test_another_one_is_running(case):
             case.mirror.program("pkgmirror-warm", command, "--dry-run")
 
 
-def test_a_watcher_that_is_asked_to_end(case):
+@pytest.mark.parametrize("name", ["path", "abstract"])
+def test_a_watcher_that_is_asked_to_end(case, name):
+    """sd_notify(3) knows sockets in the file system and abstract ones."""
     case.set(offline=True)
-    place = pathlib.Path(case.mirror.folder, "notify")
+    place = str(case.mirror.folder / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.settimeout(60)
-        notify.bind(str(place))
-        run = background(case.mirror, "--watch", "--quiet", env={"NOTIFY_SOCKET": str(place)})
+        notify.bind(place if name == "path" else "\0" + place)
+        run = background(case.mirror, "--watch", "--quiet", env={"NOTIFY_SOCKET": place if name == "path" else "@" + place})
         try:
             assert notify.recv(100).startswith(b"READY=1\n")
             run.send_signal(signal.SIGINT)

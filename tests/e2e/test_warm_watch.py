@@ -143,6 +143,7 @@ def test_the_end(make_mirror, upstream, site, watch):
     wait_until(lambda: mirror.part_size("zig/" + name) == 100_000, "what came so far")
     service = mirror.kill_service()
     assert not is_alive(service)
+    wait_until(lambda: all(r.done for r in upstream.seen()), "the upstream to notice")
     gate.release()
     assert summary(warm(mirror))["files_failed"] == 0
     asked = [r.headers.get("range") for r in upstream.seen(site.path(name))]
