@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Less than this is no slow upstream but one that holds a slot. Judged over two stall times. */
 enum { LEAST_BYTES_PER_SEC = 256, ERROR_BODY_MAX = 256 * 1024, OWN_DELAY_MS = 250 };
@@ -115,12 +116,24 @@ static bool begin_hop(struct transfer *t, struct fault *f)
 	return true;
 }
 
+/* The one file that has the authorities, when there is one: libcurl keeps what it read of a file for other connections,
+ * but reads all for each connection as soon as it is to look into a folder, too. That takes the processor 20 ms where
+ * the file is a whole distribution's. */
+static const char *find_ca_file(const struct config *c)
+{
+	const char *bundle = curl_version_info(CURLVERSION_NOW)->cainfo;
+	if (c->ca_file[0] != '\0')
+		return c->ca_file;
+	return bundle != NULL && access(bundle, R_OK) == 0 ? bundle : NULL;
+}
+
 struct transfer_pool *transfer_pool_new(const struct config *c, struct fault *f)
 {
 	struct transfer_pool *pool = calloc(1, sizeof *pool);
 	if (pool == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		goto failed;
 	pool->config = c;
+	pool->ca_file = find_ca_file(c);
 	pool->multi = curl_multi_init();
 	if (pool->multi == NULL)
 		goto failed;

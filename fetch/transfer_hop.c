@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { HOPS_MAX = 5, CONNECT_LIMIT_SEC = 10, BUFFER_BYTES = 512 * 1024, TOKEN_CAP = 1024 };
+enum { HOPS_MAX = 5, CONNECT_LIMIT_SEC = 10, BUFFER_BYTES = 512 * 1024, TOKEN_CAP = 1024, AUTHORITIES_KEPT_SEC = 300 };
 
 /* The only place where a socket for an upstream is made: what counts is the address that is really connected to,
  * whatever a name resolved to before. */
@@ -60,9 +60,10 @@ void transfer_set_policy(struct transfer *t)
 	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, before_request);
 	curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
 	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	if (c->ca_file[0] != '\0') {
-		curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file);
+	if (t->pool->ca_file != NULL) {
+		curl_easy_setopt(e, CURLOPT_CAINFO, t->pool->ca_file);
 		curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+		curl_easy_setopt(e, CURLOPT_CA_CACHE_TIMEOUT, (long)AUTHORITIES_KEPT_SEC);
 	}
 	/* libcurl fills the buffer a hundred times before it looks at the limit: a second's worth. */
 	if (t->bandwidth_bytes > 0) {

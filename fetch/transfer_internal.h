@@ -25,6 +25,7 @@ struct transfer_pool {
 	struct certificate certificates[TRANSFER_CERTIFICATES];
 	size_t certificate_count; /* ever noted: the oldest is overwritten */
 	CURLM *multi;
+	const char *ca_file; /* NULL: what libcurl finds by itself */
 	char agent[512];
 	struct transfer *first; /* all that run, linked by next */
 	int64_t turned_ms;      /* when the last turn ended; 0: there was none */

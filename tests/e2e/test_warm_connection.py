@@ -3,6 +3,7 @@
 import pytest
 
 from lib.lighttpd import Lighttpd
+from lib.process import Process, read_log
 from lib.waiting import wait_until
 from lib.zig import ZigSite, file_name
 
@@ -81,3 +82,20 @@ def test_kept_connection_that_died_is_replaced(mirror, site):
     site.upstream.start()
     answer = mirror.get(f"/zig/{SECOND}")
     assert (answer.status, answer.body == site.body(SECOND)) == (200, True)
+
+
+def test_the_authorities_are_read_once(make_mirror, site):
+    """The system has hundreds, which take longer to read than all else that a new connection costs."""
+    mirror = make_mirror(ca_file="")
+    assert mirror.get(f"/zig/{FIRST}").status == 504  # none of them vouches for the upstream
+    trace = mirror.folder / "trace"
+    strace = Process("strace", ["strace", "-f", "-e", "trace=connect,openat", "-o", trace, "-p", mirror.service()], mirror.logs / "strace.log")
+    strace.start(live=lambda: "attached" in read_log(strace.log))
+    try:
+        for name in (FIRST, SECOND):
+            assert mirror.get(f"/zig/{name}").status == 504
+    finally:
+        strace.stop()
+    lines = trace.read_text().splitlines()
+    assert len([line for line in lines if f"htons({site.upstream.port})" in line]) >= 2, lines
+    assert not [line for line in lines if "/etc/ssl/certs/" in line], lines
