@@ -1,35 +1,68 @@
 """What is measured: requests a second, throughput, processor time of servers, time to the first byte."""
 
+import json
 import os
 import pathlib
 import re
+import resource
 import socket
 import ssl
 import subprocess
-import threading
 import time
+import urllib.request
 
 TICKS = os.sysconf("SC_CLK_TCK")
-UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
-SIZES = {"B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30}
+REPORT = pathlib.Path(__file__).with_name("report.lua")
 
 
-def family(pids):
-    """These processes and all below them."""
-    found, children = set(pids), {}
+def children():
+    """{process: what it has started}."""
+    found = {}
     for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
         try:
             rest = stat.read_text().rsplit(")", 1)[1].split()
         except OSError:
             continue
-        children.setdefault(int(rest[1]), []).append(int(stat.parent.name))
-    todo = list(pids)
+        found.setdefault(int(rest[1]), []).append(int(stat.parent.name))
+    return found
+
+
+def family(pids):
+    """These processes and all below them."""
+    todo, below = list(pids), children()
+    found = set(todo)
     while todo:
-        for child in children.get(todo.pop(), []):
+        for child in below.get(todo.pop(), []):
             if child not in found:
                 found.add(child)
                 todo.append(child)
     return found
+
+
+def with_word(word):
+    """The processes that have `word` in their command line or environment; this one is none of them."""
+    found = []
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if word.encode() in (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes() and int(entry.name) != os.getpid():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def listener(port):
+    """The processes that listen on a port of this machine and may be seen; none when there are no such."""
+    inodes = {fields[9] for fields in map(str.split, pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:])
+              if fields[3] == "0A" and int(fields[1].split(":")[1], 16) == port}
+    found = []
+    for entry in pathlib.Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if os.readlink(entry).removeprefix("socket:[").removesuffix("]") in inodes:
+                found.append(int(entry.parts[2]))
+        except OSError:
+            continue
+    return sorted(set(found))
 
 
 def cpu_seconds(pids):
@@ -44,25 +77,35 @@ def cpu_seconds(pids):
     return total / TICKS
 
 
-def peak_rss(pid):
-    """The most memory that a process has had, in MiB."""
-    text = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+)", text)[1]) / 1024
+def own_children():
+    """Processor time of what this process has started and seen end."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def peak_rss(*pids):
+    """The most memory that each of these processes has had, added, in MiB. What they share is counted in each."""
+    total = 0
+    for pid in pids:
+        try:
+            peak = re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())
+        except OSError:
+            continue
+        total += int(peak[1]) if peak else 0
+    return total / 1024
 
 
 def wrk(url, seconds, connections, threads=1):
-    """A load of GETs on kept connections: requests a second, the 99th percentile in seconds, bytes a second, errors."""
-    text = subprocess.run(["wrk", "--latency", f"-d{seconds}", f"-c{connections}", f"-t{threads}", url],
+    """A load of GETs on kept connections: requests, bytes, seconds, the 99th percentile of latency, answers that are not as they should."""
+    text = subprocess.run(["wrk", "-s", REPORT, f"-d{seconds}", f"-c{connections}", f"-t{threads}", url],
                           check=True, capture_output=True, text=True).stdout
-    latency = re.search(r"99%\s+([\d.]+)(us|ms|s)", text)
-    rate = re.search(r"Transfer/sec:\s+([\d.]+)(B|KB|MB|GB)", text)
-    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
-    return {
-        "rps": float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]),
-        "p99": float(latency[1]) * UNITS[latency[2]],
-        "bytes": float(rate[1]) * SIZES[rate[2]],
-        "bad": int(bad[1]) if bad else 0,
-    }
+    return json.loads(text.splitlines()[-1])
+
+
+def size_of(url):
+    """The length of a file, by HEAD."""
+    with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=30) as answer:
+        return int(answer.headers["Content-Length"])
 
 
 def insecure():
@@ -105,26 +148,9 @@ class Client:
         self.socket.close()
 
 
-def herd(port, path, clients):
+def herd(build, port, path, clients, size):
     """All at once: the slowest first byte and the slowest last one, in seconds."""
-    firsts, lasts, failures = [], [], []
-    start = threading.Barrier(clients)
-
-    def one():
-        try:
-            client = Client(port)
-            start.wait()
-            first, last, _ = client.get(path, close=True)
-            firsts.append(first)
-            lasts.append(last)
-            client.close()
-        except Exception as error:  # a client that was not served counts, and is told
-            failures.append(str(error))
-
-    threads = [threading.Thread(target=one) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures, failures[:3]
-    return max(firsts), max(lasts)
+    text = subprocess.run([build / "tests/bench/herd", str(port), path, str(clients)], check=True, stdout=subprocess.PIPE, text=True).stdout
+    answers = [[float(word) for word in line.split()] for line in text.splitlines()]
+    assert [answer[2] for answer in answers] == [size] * clients, text
+    return max(answer[0] for answer in answers), max(answer[1] for answer in answers)
