@@ -41,12 +41,18 @@ static void die(const char *what, const char *detail)
 	exit(EXIT_FAILURE);
 }
 
+static void die_errno(const char *what)
+{
+	fprintf(stderr, "herd: %s: %m\n", what);
+	exit(EXIT_FAILURE);
+}
+
 static void open_client(struct client *c, unsigned short port)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	c->fd = socket(AF_INET, SOCK_STREAM, 0);
 	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof to) != 0)
-		die("cannot connect", strerror(errno));
+		die_errno("cannot connect");
 }
 
 /* The head is whole: what it promises, and how much of the content came with it. */
@@ -86,8 +92,10 @@ static bool turn(struct client *c, double begun)
 	const char *end;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
-	if (n <= 0)
-		die("cut off", n < 0 ? strerror(errno) : "before the last byte");
+	if (n < 0)
+		die_errno("cut off");
+	if (n == 0)
+		die("cut off", "before the last byte");
 	if (had_head)
 		c->bytes += n;
 	else if ((end = strstr(c->head, "\r\n\r\n")) != NULL)
@@ -108,11 +116,13 @@ static void run(struct client *clients, int count, const char *request, int epol
 	int left = count;
 	for (int i = 0; i < count; i++)
 		if (write(clients[i].fd, request, strlen(request)) != (ssize_t)strlen(request))
-			die("cannot ask", strerror(errno));
+			die_errno("cannot ask");
 	while (left > 0) {
 		const int n = epoll_wait(epoll, ready, 64, LIMIT_MS);
-		if (n == 0 || (n < 0 && errno != EINTR))
-			die("no answer", n == 0 ? "in time" : strerror(errno));
+		if (n == 0)
+			die("no answer", "in time");
+		if (n < 0 && errno != EINTR)
+			die_errno("cannot wait");
 		for (int i = 0; i < n; i++)
 			left -= turn(ready[i].data.ptr, begun);
 	}
@@ -132,12 +142,12 @@ int main(int argc, char **argv)
 	clients = calloc((size_t)count, sizeof *clients);
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (clients == NULL || epoll < 0)
-		die("cannot begin", strerror(errno));
+		die_errno("cannot begin");
 	for (int i = 0; i < count; i++) {
 		struct epoll_event e = {.events = EPOLLIN, .data = {.ptr = &clients[i]}};
 		open_client(&clients[i], (unsigned short)strtol(argv[1], NULL, 10));
 		if (epoll_ctl(epoll, EPOLL_CTL_ADD, clients[i].fd, &e) != 0)
-			die("cannot wait", strerror(errno));
+			die_errno("cannot wait");
 	}
 	run(clients, count, request, epoll);
 	for (int i = 0; i < count; i++)
