@@ -105,7 +105,7 @@ def test_each_file_is_in_its_place_and_roots(package):
     wanted |= {f"usr/share/pkgmirror/{path.relative_to(TOP)}" for name in ("apache", "caddy", "examples", "lighttpd", "nginx")
                for path in (TOP / "deploy" / name).iterdir()}
     wanted |= {"usr/lib/sysusers.d/pkgmirror.conf", "usr/lib/tmpfiles.d/pkgmirror.conf", "usr/share/doc/pkgmirror/README.Debian",
-               "usr/share/doc/pkgmirror/copyright", *(path[1:] for path in CONFFILES), *PROGRAMS}
+               "usr/share/doc/pkgmirror/operations.md", "usr/share/doc/pkgmirror/copyright", *(path[1:] for path in CONFFILES), *PROGRAMS}
     assert wanted - set(files) == set()
 
 
