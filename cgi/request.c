@@ -51,6 +51,7 @@ bool request_read(const struct request_raw *raw, const char *mount, struct reque
 	    .range = raw->range};
 	out->address = raw->address ? raw->address : "";
 	out->local = netaddr_is_loopback(out->address);
+	out->for_mirror = raw->via != NULL && strstr(raw->via, "pkgmirror") != NULL;
 	if (raw->method == NULL || raw->target == NULL || raw->target[0] == '\0')
 		return fault_set(f, FAULT_CLIENT, "a request without method or target");
 	out->head = strcmp(raw->method, "HEAD") == 0;

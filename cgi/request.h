@@ -17,6 +17,7 @@ struct request_raw {
 	const char *target; /* REQUEST_URI */
 	const char *query;  /* QUERY_STRING: differs from the target's own after a redirect inside the server */
 	const char *address;
+	const char *via; /* the field Via */
 	const char *if_none_match, *if_modified_since, *if_range, *range;
 };
 
@@ -25,6 +26,7 @@ struct request {
 	char path[TARGET_PATH_MAX + 1]; /* decoded; begins with '/', no empty, "." or ".." segment */
 	size_t path_len;
 	char source[WIRE_SOURCE_CAP]; /* the query parameter `source`, or "-" */
+	bool for_mirror;              /* another mirror asks, which has us as a fallback */
 	bool local;                   /* comes from this machine, as the web server tells */
 	bool handed_off;              /* this mirror sent the web server here: see REQUEST_HANDED_OFF */
 	const char *address;          /* borrowed; "": not known */

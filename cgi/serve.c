@@ -13,6 +13,7 @@ static bool read_request(const struct site *site, const struct exchange *x, stru
 	    .target = exchange_param(x, "REQUEST_URI"),
 	    .query = exchange_param(x, "QUERY_STRING"),
 	    .address = exchange_param(x, "REMOTE_ADDR"),
+	    .via = exchange_param(x, "HTTP_VIA"),
 	    .if_none_match = exchange_param(x, "HTTP_IF_NONE_MATCH"),
 	    .if_modified_since = exchange_param(x, "HTTP_IF_MODIFIED_SINCE"),
 	    .if_range = exchange_param(x, "HTTP_IF_RANGE"),

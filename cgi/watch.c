@@ -39,7 +39,7 @@ bool watch_open(struct watch *w, struct site *site, struct exchange *x, const st
 		return false;
 	snprintf(get.path, sizeof get.path, "%s", path);
 	snprintf(get.network, sizeof get.network, "%s", w->network);
-	snprintf(get.source, sizeof get.source, "%s", rq->source);
+	snprintf(get.source, sizeof get.source, "%s", rq->for_mirror ? WIRE_SOURCE_MIRROR : rq->source);
 	w->ask_len = wire_format(&get, w->ask);
 	if (w->ask_len == 0)
 		return fault_set(&w->fault, FAULT_SYSTEM, "a request that the fetch service cannot be asked");

@@ -151,7 +151,11 @@ static void serve(struct client *c, const struct wire_message *m)
 	struct route route;
 	struct fault f;
 	c->asked = true;
-	c->listener = (struct job_listener){.arg = c, .size = on_size, .at = on_at, .end = on_end};
+	c->listener = (struct job_listener){.arg = c,
+	    .mirror = m->kind == WIRE_GET && strcmp(m->source, WIRE_SOURCE_MIRROR) == 0,
+	    .size = on_size,
+	    .at = on_at,
+	    .end = on_end};
 	if (m->kind == WIRE_REFRESH) {
 		documents_refresh(x);
 		c->ending = true;

@@ -78,6 +78,20 @@ void job_leave(struct job_listener *l)
 	l->job = NULL;
 }
 
+void job_dismiss_mirrors(struct job *j)
+{
+	struct job_listener **p = &j->listeners, *l;
+	while ((l = *p) != NULL) {
+		if (!l->mirror) {
+			p = &l->next;
+			continue;
+		}
+		*p = l->next;
+		l->job = NULL;
+		l->end(l->arg, &j->failure, 0);
+	}
+}
+
 void job_end(struct job *j, const struct fault *f, int retry_sec)
 {
 	if (j->transfer != NULL)
@@ -219,6 +233,17 @@ static bool has_unlinked(struct job *j)
 	return found;
 }
 
+/* The first that is no mirror asks for a job of mirrors: so its signature's job is not theirs alone either, and is to
+ * be had from fallbacks. */
+static void join_by_other(struct job *j)
+{
+	j->for_mirrors = j->signature.mirror = false;
+	if (j->signature.job != NULL)
+		j->signature.job->for_mirrors = false;
+	else if (j->signature_state == SIGNATURE_ABSENT)
+		j->signature_state = SIGNATURE_NONE;
+}
+
 /* One more waits for a job that is there. */
 static void join(struct job *j, const struct job_ask *ask, struct job_listener *l)
 {
@@ -229,6 +254,8 @@ static void join(struct job *j, const struct job_ask *ask, struct job_listener *
 		if (j->transfer != NULL)
 			transfer_hurry(j->transfer);
 	}
+	if (!l->mirror && j->for_mirrors)
+		join_by_other(j);
 	/* Whoever waits for it holds a slot: it must not wait for that one. */
 	if (ask->unlimited && j->phase == JOB_QUEUED) {
 		queue_remove(&j->fetch->queue, &j->entry);
@@ -236,6 +263,8 @@ static void join(struct job *j, const struct job_ask *ask, struct job_listener *
 		job_phase(j, JOB_LEASE);
 	}
 	add_listener(j, l);
+	if (j->source.flat)
+		job_dismiss_mirrors(j);
 }
 
 void job_join(struct fetch *x, const struct route *route, const struct job_ask *ask, struct job_listener *l)
@@ -265,6 +294,7 @@ void job_join(struct fetch *x, const struct route *route, const struct job_ask *
 		free(j);
 		return;
 	}
+	j->for_mirrors = l->mirror;
 	j->next = x->jobs;
 	x->jobs = j;
 	add_listener(j, l);

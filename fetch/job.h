@@ -13,6 +13,7 @@ struct job_listener {
 	struct job_listener *next;
 	struct job *job; /* NULL: waits for nothing */
 	void *arg;
+	bool mirror;                           /* another mirror, which has us as a fallback */
 	void (*size)(void *arg, int64_t size); /* the content (again) begins; -1: unknown. May be NULL */
 	void (*at)(void *arg, int64_t bytes);  /* so many can be read. May be NULL */
 	void (*end)(

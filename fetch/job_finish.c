@@ -37,7 +37,7 @@ void job_want_signature(struct job *j)
 	}
 	j->signature_state = SIGNATURE_WAITING;
 	j->signature_asked++;
-	j->signature = (struct job_listener){.arg = j, .end = on_signature};
+	j->signature = (struct job_listener){.arg = j, .mirror = j->for_mirrors, .end = on_signature};
 	job_join(j->fetch, &route, &ask, &j->signature);
 }
 
@@ -305,7 +305,7 @@ void job_fail(struct job *j)
 		store_part_remove(j->fetch->store, j->route.path);
 	if (j->fetch->catalog != NULL &&
 	    !catalog_fetch_failed(j->fetch->catalog, j->route.path, j->source.url, why.class, why.text, now,
-	        absent && j->listed.url[0] == '\0' ? now + JOB_ABSENT_SEC : 0, &f))
+	        absent && j->listed.url[0] == '\0' && !j->for_mirrors ? now + JOB_ABSENT_SEC : 0, &f))
 		fetch_catalog_fault(&f, j->route.path);
 	counters_add(&j->fetch->counters->fetches[why.class], 1);
 	log_fault(&why, "fetch", "path", j->route.path, NULL);

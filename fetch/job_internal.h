@@ -30,6 +30,7 @@ struct job {
 	struct route route;
 	struct queue_entry entry;
 	bool unlimited;
+	bool for_mirrors; /* nobody else has asked for it: no fallback is asked */
 	enum job_phase phase;
 	struct job_listener *listeners;
 	int64_t begun_ms; /* when it was let through to its upstreams */
@@ -83,6 +84,10 @@ void job_begin_source(struct job *j);
 
 /* Notes the host of the upstream that the job is about, for the queue. */
 void job_set_host(struct job *j, const char *url);
+
+/* Two mirrors that have each other as fallbacks would wait for each other: those that wait are told how it is so far,
+ * which is what the upstream said. */
+void job_dismiss_mirrors(struct job *j);
 
 /* Starts the transfer of the present source from j->at on. */
 void job_begin_transfer(struct job *j);

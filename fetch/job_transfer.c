@@ -99,14 +99,19 @@ static bool useless(const struct job *j)
 void job_begin_source(struct job *j)
 {
 	struct fault f;
+	const struct route_source before = j->source;
 	bool retry = j->tries > 0 || j->begun_at > 0, any;
 	int retry_sec = 0;
 
 	while ((any = source_at(j, j->source_index, &j->source)) && useless(j))
 		j->source_index++;
-	if (!any) {
-		if (j->failure.class == FAULT_NONE)
-			fault_set(&j->failure, FAULT_ABSENT, "no upstream has %s", j->route.path);
+	if ((!any || j->source.flat) && j->failure.class == FAULT_NONE)
+		fault_set(&j->failure, FAULT_ABSENT, "no upstream has %s", j->route.path);
+	if (any && j->source.flat)
+		job_dismiss_mirrors(j);
+	if (!any || (j->source.flat && j->for_mirrors)) {
+		/* What is noted of the failure, and the part, are of the last that was asked. */
+		j->source = any ? before : j->source;
 		job_fail(j);
 		return;
 	}
@@ -283,7 +288,8 @@ void job_begin_transfer(struct job *j)
 	    .route = &j->route,
 	    .offset = j->at,
 	    .if_range = range_validator(j->head.etag, j->head.last_modified),
-	    .max_bytes = j->route.signature ? MINISIGN_FILE_MAX : c->max_file_bytes};
+	    .max_bytes = j->route.signature ? MINISIGN_FILE_MAX : c->max_file_bytes,
+	    .via = j->source.flat};
 	if (!j->entry.person && !j->unlimited && c->warmer.bandwidth_bytes > 0)
 		wish.bandwidth_bytes = c->warmer.bandwidth_bytes / c->warmer.connections + 1;
 	j->begun_at = j->at;

@@ -198,6 +198,7 @@ struct transfer *transfer_start(struct transfer_pool *pool, const struct transfe
 	t->wished_offset = wish->offset;
 	t->max_bytes = wish->max_bytes;
 	t->bandwidth_bytes = wish->bandwidth_bytes;
+	t->via = wish->via;
 	t->started_at = time(NULL);
 	copy(t->first_url, sizeof t->first_url, wish->url);
 	copy(t->url, sizeof t->url, wish->url);

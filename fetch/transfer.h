@@ -27,6 +27,7 @@ struct transfer_wish {
 	const char *if_modified_since; /* an HTTP date; NULL: unconditional */
 	int64_t max_bytes;             /* of the whole content */
 	int64_t bandwidth_bytes;       /* a second; 0 = no limit */
+	bool via;                      /* of a fallback, which may have us as one: a field Via tells it who asks */
 };
 
 /* The head of the final answer. */

@@ -113,6 +113,8 @@ bool transfer_set_headers(struct transfer *t, struct fault *f)
 	bool ok = true;
 	curl_slist_free_all(t->headers);
 	t->headers = NULL;
+	if (t->via)
+		ok = add_header(t, "Via", "1.1 pkgmirror");
 	if (t->wished_offset > 0 && t->if_range[0] != '\0')
 		ok = ok && add_header(t, "If-Range", t->if_range);
 	if (t->if_none_match[0] != '\0')

@@ -51,6 +51,7 @@ struct transfer {
 	int64_t started_at, progress_ms;
 	int64_t window_ms, window_received; /* of the judgement of its speed */
 	int hops;
+	bool via;
 	bool head_told;
 	bool stalled;
 	bool dripped;         /* stalled, though something came: another try would bring a little, too, and never end */

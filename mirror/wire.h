@@ -16,8 +16,8 @@
  *     done                          verified and published: public/PATH; or updated
  *     fail CLASS RETRY TEXT         it ended; CLASS is a fault class name, RETRY the seconds to wait or 0
  *
- * PATH is a route's canonical path (no spaces). NETWORK is netaddr's text or "-". SOURCE is [A-Za-z0-9._-]{1,64} or
- * "-". */
+ * PATH is a route's canonical path (no spaces). NETWORK is netaddr's text or "-". SOURCE is [A-Za-z0-9._-]{1,64}, "-",
+ * or WIRE_SOURCE_MIRROR. */
 #ifndef PKGMIRROR_WIRE_H
 #define PKGMIRROR_WIRE_H
 
@@ -26,6 +26,9 @@
 #include <stdint.h>
 
 enum { WIRE_LINE_CAP = 1024, WIRE_PATH_CAP = 640, WIRE_NETWORK_CAP = 64, WIRE_SOURCE_CAP = 65 };
+
+/* The source of a `get` for another mirror that has this one as a fallback: it is not passed on to our fallbacks. */
+#define WIRE_SOURCE_MIRROR "-mirror-"
 
 enum wire_kind { WIRE_GET, WIRE_WANT, WIRE_REFRESH, WIRE_UPDATE, WIRE_SIZE, WIRE_AT, WIRE_DONE, WIRE_FAIL };
 

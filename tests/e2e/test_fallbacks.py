@@ -1,7 +1,12 @@
 """Flat mirrors behind the upstream: configured ones in order, the community's; what they give counts only when signed."""
 
+import concurrent.futures
+import json
+
 import pytest
 
+from lib import fronts
+from lib.waiting import wait_until
 from lib.zig import bytes_for, file_name
 
 VERSION = "0.14.0-dev.1911+3bf89f55c"
@@ -84,3 +89,82 @@ def test_the_community_is_asked_but_never_this_mirror(make_mirror, site, signer,
     # Each file has an order of its own: who does not have them was asked for some first, not for all.
     assert {len(flat.seen()) > 0 for flat in others[:2]} == {True}
     assert {row["verdict"] for row in mirror.rows("SELECT verdict FROM entry")} == {"signed"}
+
+
+# ---- mirrors that have each other as fallbacks ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pair(make_mirror, site, authority):
+    """Two mirrors of this kind, each the other's fallback, and a way to ask them."""
+    ends = [fronts.Lighttpd(), fronts.Lighttpd()]
+    urls = [f"https://localhost:{front.port}" for front in ends]
+    mirrors = []
+    for front, own, other in zip(ends, urls, reversed(urls)):
+        front.authority = authority
+        mirrors.append(make_mirror(front=front, base_url=own, stall_timeout="30s", toolchains={"fallbacks": [f"{other}/zig"]}))
+        mirrors[-1].ask = lambda target, front=front, mirror=mirrors[-1]: mirror.get(target, host="localhost", tls=front.tls())
+    return mirrors
+
+
+def waited(pair):
+    return [line for mirror in pair for line in mirror.log().splitlines() if "nothing came" in line or "no news" in line]
+
+
+@pytest.mark.parametrize("status, answered", [(404, 404), (503, 504)])
+def test_mirrors_do_not_wait_for_each_other(pair, site, status, answered):
+    """What nobody has is answered as upstream has it, however many ask at once."""
+    for end in ("", ".minisig"):
+        site.upstream.add(f"/builds/{NAME}{end}", b"", status=status)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(mirror.ask, f"/{PATH}{end}") for mirror in pair * 2 for end in ("", ".minisig")]
+        assert [one.result().status for one in asked] == [answered] * 8
+    assert waited(pair) == []
+    # Each asked upstream for itself, with its usual tries, and not once for each round.
+    assert len(site.upstream.seen(f"/builds/{NAME}")) <= 40
+
+
+def test_a_mirror_gives_another_what_it_has(pair, site, signer):
+    first, second = pair
+    for end, body in (("", BODY), (".minisig", signer.sign(BODY, NAME))):
+        site.upstream.add(f"/builds/{NAME}{end}", body)
+    assert second.ask(f"/{PATH}").body == BODY
+    for end in ("", ".minisig"):
+        second.wait_published(PATH + end)
+        site.upstream.add(f"/builds/{NAME}{end}", b"", status=404)
+    assert first.ask(f"/{PATH}").body == BODY
+    assert ledger(first) == [(f"{second.url}/{PATH}", "signed")]
+
+
+def test_what_a_mirror_asks_for_is_asked_of_upstream_alone(make_mirror, site, signer, flats):
+    """Its own fallbacks it asks for people, also for those who ask a moment after a mirror."""
+    fill(flats[0], signer)
+    mirror = make_mirror(toolchains={"fallbacks": [f"{flats[0].origin}/zig"]})
+    via = {"Via": "1.1 pkgmirror, 1.1 proxy"}
+    gate = site.upstream.hold(site.upstream.add(f"/builds/{NAME}", b"", status=404))
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        stranger = pool.submit(mirror.get, f"/{PATH}", via)
+        gate.wait()
+        gate.release()
+        assert stranger.result().status == 404
+    assert flats[0].seen() == []
+    assert mirror.get(f"/{PATH}.minisig", via).status == 404 and flats[0].seen() == []
+    # That is not remembered against them.
+    assert mirror.get(f"/{PATH}").body == BODY
+    assert {request.headers["via"] for request in flats[0].seen()} == {"1.1 pkgmirror"}
+    assert not any("via" in request.headers for request in site.upstream.seen())
+
+
+def test_a_person_joins_what_a_mirror_asked_for(make_mirror, site, signer, flats):
+    fill(flats[0], signer)
+    mirror = make_mirror(toolchains={"fallbacks": [f"{flats[0].origin}/zig"]})
+    gate = site.upstream.hold(site.upstream.add(f"/builds/{NAME}", b"", status=404))
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        stranger = pool.submit(mirror.get, f"/{PATH}", {"Via": "1.1 pkgmirror"})
+        gate.wait()
+        wait_until(lambda: site.upstream.seen(f"/builds/{NAME}.minisig"), "the signature to be asked for")
+        person = pool.submit(mirror.get, f"/{PATH}")
+        wait_until(lambda: json.loads(mirror.get("/-/health").body)["waiting"] == 2, "both to wait")
+        gate.release()
+        assert stranger.result().status == 404
+        assert person.result().body == BODY

@@ -220,6 +220,22 @@ static void local_is_what_comes_from_a_loopback_address(void **state)
 	}
 }
 
+static void mirror_that_has_us_as_a_fallback_is_known_by_its_via(void **state)
+{
+	static const struct {
+		const char *via;
+		bool mirror;
+	} cases[] = {{NULL, false}, {"", false}, {"1.1 squid", false}, {"1.1 pkgmirror", true},
+	    {"1.1 pkgmirror, 1.1 varnish", true}};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const struct request_raw raw = {.method = "GET", .target = "/", .via = cases[i].via};
+		struct request rq;
+		assert_true(request_read(&raw, "", &rq, NULL));
+		assert_int_equal(rq.for_mirror, cases[i].mirror);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +250,7 @@ int main(void)
 	    cmocka_unit_test(source_is_a_word_or_a_dash),
 	    cmocka_unit_test(hand_off_mark_is_seen_in_either_query),
 	    cmocka_unit_test(local_is_what_comes_from_a_loopback_address),
+	    cmocka_unit_test(mirror_that_has_us_as_a_fallback_is_known_by_its_via),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
