@@ -1,7 +1,8 @@
-"""adopt, import, prune and verify killed at the entry of their system calls, one further each time, until they come to their end: nothing is lost,
+"""adopt, export, fold, import, prune and verify killed at the entry of their system calls, one further each time, until they come to their end: nothing is lost,
 nothing is torn, and the end is that of a run that nobody disturbed."""
 
 import os
+import shutil
 import sqlite3
 import time
 
@@ -114,6 +115,49 @@ def test_import(make_mirror, site, source, tmp_path, call):
     check_end(island, PATHS)
     assert island.get("/zig/index.json").status == 200
     assert len([name for name in island.files("index") if name.endswith("-index.json")]) == 1
+
+
+@pytest.mark.parametrize("call", ["symlinkat", "fsync", "pwrite64"])
+def test_adopt_of_our_own_store(make_mirror, site, source, tmp_path, call):
+    mirror = make_mirror(start=False, offline=True)
+    mirror.program("pkgmirror-warm", "adopt", "--how", "copy", "--quiet", source)
+    inodes = {path: (mirror.state / "public" / path).stat().st_ino for path in PATHS}
+    for path in mirror.state.glob("catalog.db*"):
+        path.unlink()
+    shutil.rmtree(mirror.state / "public/zig")
+    assert kill_and_go_on(mirror, call, tmp_path / "trace", "adopt", mirror.state, step=7 if call == "pwrite64" else 1, after=lambda: check_whole(mirror, site)) > 0
+    check_end(mirror, PATHS)
+    assert {path: (mirror.state / "public" / path).stat().st_ino for path in PATHS} == inodes
+
+
+@pytest.mark.parametrize("call", ["fsync", "renameat", "write"])
+def test_export(make_mirror, site, source, tmp_path, call):
+    """A bundle is whole when it has its manifest, not before; the next run goes on with what is there."""
+    mirror, bundle = make_mirror(start=False), tmp_path / "bundle"
+    mirror.program("pkgmirror-warm", "estimate", "--quiet")
+    mirror.program("pkgmirror-warm", "adopt", source)
+    files = {f"files/{path}": site.body(path.removeprefix("zig/")) for path in PATHS}
+
+    def check():
+        if (bundle / "manifest").exists():
+            assert {name: (bundle / name).read_bytes() for name in files} == files
+            assert (bundle / "manifest").read_text().count("\n") == 2 + len(files)
+
+    assert kill_and_go_on(mirror, call, tmp_path / "trace", "export", bundle, step=3 if call == "write" else 1, after=check) > 0
+    assert sorted(str(p.relative_to(bundle)) for p in bundle.rglob("*") if p.is_file()) == sorted(
+        ["README", "manifest", "ledger.jsonl", "documents/index.json", *files])
+    check()
+
+
+@pytest.mark.parametrize("call", ["fsync", "pwrite64", "pread64"])
+def test_fold(make_mirror, tmp_path, call):
+    """Each line counts once."""
+    mirror, log, lines = make_mirror(start=False), tmp_path / "access.log", 12_000
+    line = f'- - - [10/Oct/2025:13:55:36 +0000] "GET /{PATHS[0]}?source=t HTTP/2.0" 200 7 "-" "curl/8.5"\n'
+    log.write_text(line * lines)
+    assert kill_and_go_on(mirror, call, tmp_path / "trace", "fold", log, step=1 if call == "fsync" else 5) > 0
+    assert mirror.rows("SELECT path, source, sum(count) AS n, sum(bytes) AS bytes FROM hit") == [
+        {"path": PATHS[0], "source": "t", "n": lines, "bytes": 7 * lines}]
 
 
 @pytest.mark.parametrize("call", ["unlinkat", "fsync", "pwrite64"])

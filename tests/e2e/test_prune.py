@@ -87,6 +87,19 @@ def test_nothing_in_use_goes(mirror):
     assert mirror.rows("SELECT hits FROM entry WHERE path = ?", in_journal) == [{"hits": 1}]
 
 
+def test_ten_minutes(mirror):
+    """By the catalogue, and by what the file system knows of reads."""
+    minute = 60 / DAY
+    read, everything = mirror.state / "public" / path_of("0.14.1"), ["--class", "dev", "--class", "stable", "--days", "0"]
+    age(mirror, path_of(DEV[0]), 100, hit=4 * minute)
+    age(mirror, path_of(DEV[1]), 100, hit=11 * minute)
+    os.utime(read, (time.time() - 4 * 60, read.stat().st_mtime))
+    assert prune(mirror, *everything)[0] == [path_of(DEV[2]), path_of(DEV[1])]
+    os.utime(read, (time.time() - 11 * 60, read.stat().st_mtime))
+    assert prune(mirror, *everything)[0] == [path_of("0.14.1")]
+    assert mirror.published() == [path_of(DEV[0]), path_of(DEV[0]) + ".minisig"]
+
+
 @pytest.mark.parametrize("what", ["nominated", "listed", "journal", "hit"])
 def test_what_changes_before_its_lease_is_taken_stays(mirror, tmp_path, what):
     """prune has chosen three nightlies and is stopped before it has the first one's lease."""

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import posixpath
+import re
 import signal
 import socket
 
@@ -201,8 +202,11 @@ def test_estimate_and_dry_run_fetch_nothing(make_mirror, upstream, site):
     assert warm(mirror)[-1]["files_fetched"] == 20
     total = warm(mirror, "estimate")[-1]
     assert total["files_here"] == 20 and total["files_lacking"] == 0 and total["bytes_here"] > 10 * 200_000
-    text = mirror.program("pkgmirror-warm", "estimate").stdout
-    assert "0.14.1" in text and "free on disk" in text
+    (mirror.state / "public/zig" / file_name("0.13.0", "src")).resolve().unlink()
+    head, first, second, total, disk = mirror.program("pkgmirror-warm", "estimate").stdout.splitlines()
+    assert head.split() == ["release", "here", "lacking"]
+    assert re.fullmatch(r"0\.14\.1 +10 +1\.0 MB +0 +0 B", first) and re.fullmatch(r"0\.13\.0 +9 +\d+\.\d kB +1 +200\.0 kB", second)
+    assert re.fullmatch(r"total +19 +1\.8 MB +1 +200\.0 kB", total) and re.fullmatch(r"free on disk: \S+ .B, of which warming may take \S+ .B", disk)
 
 
 def test_what_fails_is_told_put_off_and_tried_again_later(make_mirror, upstream, site):
