@@ -1,6 +1,7 @@
 /* index: see index.h. The parsing is SQLite's, the judgement of each file is here. */
 #include "index.h"
 
+#include "catalog_bundle.h"
 #include "catalog_sql.h"
 #include "index_text.h"
 #include "log.h"
@@ -227,7 +228,7 @@ bool index_import(
 	if (!judge_document(db, d, f) || !catalog_begin(db, f))
 		return false;
 	bool ok = count_files(db, d, &before, f) && replace_rows(db, c, d, now, &accepted, f) &&
-	          count_files(db, d, &after, f);
+	          count_files(db, d, &after, f) && (!d->bundled || catalog_bundle_mark(db, d->name, f));
 	if (ok && accepted == 0)
 		ok = fault_set(f, FAULT_INTEGRITY, "%s: names no file that can be accepted", d->url);
 	else if (ok && after * 2 < before)

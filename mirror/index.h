@@ -17,6 +17,7 @@ struct index_document {
 	const char *etag, *last_modified; /* as received; NULL: none */
 	const char *body;
 	size_t len;
+	bool bundled; /* it came in a bundle: noted with it (catalog_bundle.h), so that it vouches for nothing */
 };
 
 /* Judges and imports a document. A document that is not a JSON object of objects, that index_text refuses, that holds

@@ -120,11 +120,10 @@ static bool take_document(struct import *x, const char *name, const char *body, 
 		return fault_set(f, FAULT_ABSENT, "the configuration has no nominated_index");
 	snprintf(url, sizeof url, "%s%s", nominated ? c->toolchains.nominated_index : c->toolchains.upstream,
 	    nominated ? "" : "/download/index.json");
-	const struct index_document d = {.name = name, .url = url, .body = body, .len = len};
+	const struct index_document d = {.name = name, .url = url, .body = body, .len = len, .bundled = true};
 	if (!catalog_bundle_witness(x->warmer->catalog, body, len, prefix, f))
 		return false;
-	return x->warmer->dry_run || (index_import(x->warmer->catalog, c, &d, time(NULL), f) &&
-	                                 catalog_bundle_mark(x->warmer->catalog, name, f));
+	return x->warmer->dry_run || index_import(x->warmer->catalog, c, &d, time(NULL), f);
 }
 
 static void import_document(struct import *x, const char *name, int64_t *checked_at)

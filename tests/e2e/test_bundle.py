@@ -7,6 +7,7 @@ import os
 import pytest
 
 from lib.lighttpd import Lighttpd
+from lib.warming import write_rows
 from lib.zig import file_name
 
 NAMES = [file_name("0.14.1"), file_name("0.13.0"), file_name("0.15.0-dev.621+a63f7875f")]
@@ -165,6 +166,23 @@ def test_nominated_versions_and_signed_artifacts(make_mirror, site, signer, upst
     assert summary["documents"] == 1 + knows and island.published() == paths[1:]
     assert ("2025.6.0-mach" in json.loads(island.get("/zig/index.json").body)) == knows
     assert island.get("/tools/1.0.0/tool").body == body
+
+
+def test_a_document_is_never_taken_for_upstreams_own(bundle, island):
+    """That it came in a bundle is noted with it or not at all: believed as upstream's it would vouch for files that are not signed."""
+    (bundle.exported / "files/zig" / (NAMES[1] + ".minisig")).unlink()
+    island.program("pkgmirror-warm", "fold", "--quiet")
+    with write_rows(island) as db:
+        db.execute("CREATE TRIGGER no BEFORE UPDATE ON source BEGIN SELECT RAISE(ABORT, 'no'); END")
+    files, _ = take(island, bundle.exported, status=3)
+    assert files["index"]["state"] == "failed" and files[f"zig/{NAMES[1]}"]["state"] == "refused"
+    assert island.rows("SELECT url FROM source WHERE body IS NOT NULL") == island.rows("SELECT file FROM artifact") == []
+    with write_rows(island) as db:
+        db.execute("DROP TRIGGER no")
+    for _ in range(2):
+        files, _ = take(island, bundle.exported, status=3)
+        assert files[f"zig/{NAMES[1]}"]["state"] == "refused" and f"zig/{NAMES[1]}" not in island.published()
+        assert [row["url"][:5] for row in island.rows("SELECT url FROM source WHERE body IS NOT NULL")] == ["file:"]
 
 
 def test_a_manifest_that_is_a_pipe(island, tmp_path):
