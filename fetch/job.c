@@ -3,6 +3,7 @@
 #include "fetch/job.h"
 #include "fetch/documents.h"
 #include "fetch/job_internal.h"
+#include "mirror/catalog_keep.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -144,8 +145,14 @@ static void look_up(struct job *j)
 		j->listed = (struct catalog_artifact){.size = -1};
 		if (f.class != FAULT_ABSENT)
 			fetch_catalog_fault(&f, j->route.path);
-	} else if (j->listed.nominated && j->class == CLASS_DEV) {
+		return;
+	}
+	if (j->listed.nominated && j->class == CLASS_DEV)
 		j->class = CLASS_NOMINATED;
+	/* The digests of an index that came in a bundle say nothing, for a file or against it. */
+	if (!catalog_listed_upstream(j->fetch->catalog, j->route.zig.base)) {
+		j->listed.sha256[0] = '\0';
+		j->listed.size = -1;
 	}
 }
 

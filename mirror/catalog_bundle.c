@@ -67,7 +67,9 @@ bool catalog_bundle_mark(struct catalog *c, const char *name, struct fault *f)
 bool catalog_bundle_own(struct catalog *c, const char *name)
 {
 	struct catalog_query *q = catalog_query(c, STATEMENT_BUNDLE_SOURCE, NULL, "t", name);
-	bool own = q != NULL && catalog_next(q, NULL) > 0 && strncmp(catalog_text(q, 0), "file:", 5) != 0;
+	const int row = q != NULL ? catalog_next(q, NULL) : -1;
+	/* One that cannot be read may be it: nothing takes its place then. */
+	bool own = row < 0 || (row > 0 && strncmp(catalog_text(q, 0), "file:", 5) != 0);
 	catalog_end(q);
 	return own;
 }

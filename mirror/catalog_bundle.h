@@ -21,7 +21,7 @@ bool catalog_bundle_witness(struct catalog *c, const char *body, size_t len, con
 /* Marks a document as one that came in a bundle: its digests prove nothing, and upstream's replaces it. */
 bool catalog_bundle_mark(struct catalog *c, const char *name, struct fault *f) __attribute__((warn_unused_result));
 
-/* True when there is a document `name` that came from an upstream. */
+/* True when there is a document `name` that came from an upstream, and when that cannot be known. */
 bool catalog_bundle_own(struct catalog *c, const char *name);
 
 #endif

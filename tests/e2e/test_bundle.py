@@ -185,6 +185,32 @@ def test_a_document_is_never_taken_for_upstreams_own(bundle, island):
         assert [row["url"][:5] for row in island.rows("SELECT url FROM source WHERE body IS NOT NULL")] == ["file:"]
 
 
+def test_the_service_believes_no_digest_of_a_bundle(bundle, island, site):
+    """Neither for what upstream has unsigned nor against what it has signed, before its own index has come."""
+    unsigned, signed = file_name("0.13.0", "src"), file_name("0.14.1", "src")
+    site.upstream.change(site.path(unsigned) + ".minisig", status=404)
+    document = json.loads((bundle.exported / "documents/index.json").read_text())
+    document["0.14.1"]["src"]["shasum"] = "0" * 64
+    rewrite(bundle.exported, document)
+    assert take(island, bundle.exported)[1]["documents"] == 1
+    site.upstream.change("/download/index.json", status=503)
+    island.keys["offline"] = False
+    island.write_configuration()
+    island.stop()
+    island.front.start(island)
+    assert island.get(f"/zig/{signed}").body == site.body(signed)
+    island.wait_published(f"zig/{signed}")
+    assert not island.get(f"/zig/{unsigned}").whole
+    assert island.rows("SELECT path, verdict FROM entry WHERE path IN (?, ?)", f"zig/{signed}", f"zig/{unsigned}") == [
+        {"path": f"zig/{signed}", "verdict": "signed"}]
+    # Then it has come.
+    site.upstream.change("/download/index.json", status=200)
+    island.program("pkgmirror-warm", "estimate", "--quiet")
+    assert island.get(f"/zig/{unsigned}").body == site.body(unsigned)
+    island.wait_published(f"zig/{unsigned}")
+    assert island.rows("SELECT verdict FROM entry WHERE path = ?", f"zig/{unsigned}") == [{"verdict": "digest"}]
+
+
 def test_a_manifest_that_is_a_pipe(island, tmp_path):
     """Nobody ever writes to it."""
     os.mkfifo(tmp_path / "manifest")
