@@ -44,6 +44,8 @@ AC_DEFUN([PKGMIRROR_HARDENING], [
         AS_IF([test "$enable_sanitizers" = thread], [SANITIZE_CFLAGS="-fsanitize=thread -fno-omit-frame-pointer"])
         AS_IF([test "$enable_fuzzing" = yes], [
             SANITIZE_CFLAGS="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined"
+            dnl Which lines a run reached, for the table of tests/run.
+            SANITIZE_CFLAGS="$SANITIZE_CFLAGS -fprofile-instr-generate -fcoverage-mapping"
             FUZZ_LDFLAGS=-fsanitize=fuzzer
         ])
         AC_MSG_CHECKING([whether $CC $SANITIZE_CFLAGS works])

@@ -1,11 +1,7 @@
 /* Arbitrary bytes as an archive: no crash, no leak; it is whole, or there is a reason; and one that is whole by its
  * frames has members that can be walked, or a reason why not. */
 #include "mirror/archive.h"
-
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "packed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -42,14 +38,25 @@ static bool see_data(void *arg, const void *bytes, size_t len, struct fault *f)
 	return true;
 }
 
+/* By its name something is taken for an archive when it ends in one of the endings. */
+static void check_name(const uint8_t *data, size_t size)
+{
+	char name[64];
+	size_t n = size < sizeof name - 1 ? size : sizeof name - 1;
+	memcpy(name, data + size - n, n);
+	name[n] = '\0';
+	if (archive_is_known(name))
+		require(strrchr(name, '.') != NULL && strpbrk(strrchr(name, '.'), "/ ") == NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct seen s = {0};
 	struct fault f = {0};
 	bool joined = false;
 	const struct archive_visitor v = {.member = see_member, .data = see_data, .arg = &s};
-	int fd = memfd_create("fuzz", MFD_CLOEXEC);
-	require(fd >= 0 && write(fd, data, size) == (ssize_t)size);
+	check_name(data, size);
+	int fd = packed_open(data, size);
 	if (!archive_check(fd, &joined, &f))
 		require((f.class == FAULT_INTEGRITY || f.class == FAULT_SYSTEM) && f.text[0] != '\0');
 	f = (struct fault){0};

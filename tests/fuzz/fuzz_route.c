@@ -3,8 +3,10 @@
 #include "mirror/route.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -14,7 +16,7 @@ static const char CONFIG[] =
     "toolchains {\n fallbacks = {\"https://flat.example/zig\", \"community\"}\n}\n"
     "package \"mach\" {\n path = \"/mach/{ref}.tar.gz\"\n upstream = \"https://h/mach/archive/{ref}.tar.gz\"\n}\n"
     "package \"forge\" {\n path = \"/forge/{owner}/{repo}/{ref}.tar.gz\"\n"
-    " upstream = \"https://h/{owner}/{repo}/archive/{repo}-{ref}.tar.gz\"\n allow = {\"zig*/*\"}\n}\n"
+    " upstream = \"https://h/{owner}/{repo}/archive/{repo}-{ref}.tar.gz\"\n allow = {\"zig*/*\"}\n redirects = {\"code.example\"}\n}\n"
     "artifact \"plain\" {\n path = \"/a/{version}/{file}\"\n upstream = \"https://h/{version}/{file}\"\n}\n"
     "artifact \"keyed\" {\n path = \"/zls/{file}-{version}\"\n upstream = \"https://h/?n={file}&v={version}\"\n"
     " public_key = \"RWSGOq2NVecA2UPNdBUZykf1CCb147pkmdtYxgb3Ti+JO/wCYvhbAb/U\"\n}\n";
@@ -85,6 +87,34 @@ static void check_sources(const struct route *r, const char *listed)
 	require(i > 0 || r->zig.odd);
 }
 
+/* A transfer goes on to the upstream's own host and to those of the rule. */
+static void check_redirects(const struct route *r, const char *host)
+{
+	static const char *const FROM[] = {"https://ziglang.org/x", "https://flat.example/zig/x", "https://h/x"};
+	for (size_t i = 0; i < sizeof FROM / sizeof FROM[0]; i++) {
+		size_t n = strlen(host);
+		bool own = strcspn(FROM[i] + 8, "/") == n && strncasecmp(FROM[i] + 8, host, n) == 0;
+		bool listed =
+		    r->rule != NULL && strcmp(r->rule->name, "forge") == 0 && strcasecmp(host, "code.example") == 0;
+		require(route_redirect_allowed(r, FROM[i], host, n) == (own || listed));
+	}
+}
+
+/* What a file is by its name, and where a flat mirror would have it. */
+static void check_name(const struct route *r, const char *text)
+{
+	struct route_source s;
+	char prefix[ROUTE_PREFIX_CAP];
+	const char *type = route_content_type(r->path);
+	require(strchr(type, '/') != NULL && (strncmp(type, "text/", 5) != 0 || r->kind == ROUTE_ARTIFACT));
+	require(route_class(r) == CLASS_STABLE || route_class(r) == CLASS_DEV);
+	route_toolchain_prefix(config, prefix);
+	require(r->kind != ROUTE_TOOLCHAIN || strcmp(prefix, "zig/") == 0);
+	if (route_flat_source(config, r, text, &s))
+		require(r->kind == ROUTE_TOOLCHAIN && begins(s.url, "https://") &&
+		        !begins(s.url, "https://pkg.example.org/m/"));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct route r, again;
@@ -109,7 +139,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(!has_dots(r.path) && is_plain(r.path) && route_canonical(config, r.path, &again, &f));
 	require(memcmp(&r, &again, sizeof r) == 0);
 	check_sources(&r, text);
-	if (file)
-		check_store(&r);
+	if (!file)
+		return 0;
+	/* The index names it as it likes. */
+	char listed[sizeof text + 64];
+	snprintf(listed, sizeof listed, "https://ziglang.org/%s", text);
+	check_sources(&r, listed);
+	check_store(&r);
+	check_name(&r, text);
+	/* The configuration's own host, and any bytes. */
+	check_redirects(&r, strrchr(text, '/') != NULL ? strrchr(text, '/') + 1 : text);
+	check_redirects(&r, text[size % 7] == 'z' ? "ziglang.org" : "CODE.example");
 	return 0;
 }

@@ -1,12 +1,7 @@
 /* Arbitrary bytes as a package archive: no crash, no leak; what is no whole archive is an integrity fault, the rest has
  * the digest of its tree, and a hash or a reason why it has none. */
 #include "mirror/zighash.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "packed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -14,9 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct zighash z;
 	struct fault f = {0};
-	int fd = memfd_create("fuzz", MFD_CLOEXEC);
-	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
-		abort();
+	int fd = packed_open(data, size);
 	if (!zighash_compute(fd, &z, &f)) {
 		if (f.class != FAULT_INTEGRITY && f.class != FAULT_SYSTEM)
 			abort();
