@@ -43,7 +43,8 @@ static void die(const char *what, const char *detail)
 
 static void die_errno(const char *what)
 {
-	fprintf(stderr, "herd: %s: %m\n", what);
+	fputs("herd: ", stderr);
+	perror(what);
 	exit(EXIT_FAILURE);
 }
 

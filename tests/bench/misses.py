@@ -39,11 +39,16 @@ class Ways:
 
 def first_bytes(bench, ways):
     results, at = bench.results, ways.name
+    total = {}
     for name in bench.origin.files(TRIES, FIRST_BYTES):
-        found, _ = ways.each(name)
+        found, cpu = ways.each(name)
+        for who, seconds in cpu.items():
+            total[who] = total.get(who, 0) + seconds
         for who, times in found.items():
             results.add(f"{at} first {who}", times[0])
         results.add(f"{at} first more", found["ours"][0] - found["proxy"][0])
+    for who, seconds in total.items():
+        results.add(f"{at} first cpu {who}", seconds / TRIES)
 
 
 def whole(bench, ways, size):
@@ -92,6 +97,7 @@ def lines(results, size):
     for at, title in TITLES.items():
         results.figure(f"{title}: first byte, warm connection, more than nginx proxy_cache", f"{at} first more", "ms", 1e3,
                        at_most(3, "miss-warm"))
+        results.ratio(f"{title}: CPU of a file of {FIRST_BYTES // 10**6} MB / nginx proxy_cache", f"{at} first cpu ours", f"{at} first cpu proxy", "ms", 1e3)
         results.ratio(f"{title}: first byte, warm connection / direct", f"{at} first ours", f"{at} first direct", "ms", 1e3)
         results.figure(f"{title}: first byte, cold service, more than direct", f"{at} cold more", "ms", 1e3, at_most(25, "miss-cold"))
         results.ratio(f"{title}: {size} / direct", f"{at} whole ours", f"{at} whole direct", "s", 1, at_most(1.02, "miss-whole"))
