@@ -63,13 +63,16 @@ def whole(bench, ways, size):
 
 def cold_service(bench, ways):
     """The service is not running: the first byte has its start, the index, and a handshake before it."""
-    for name in bench.origin.files(1, 1000):
+    results, at = bench.results, ways.name
+    for name in bench.origin.files(1, FIRST_BYTES):
         ways.ours.mirror.kill_service(15)
+        before = measure.cpu_seconds(ways.ours.pids())
         cold = measure.Client(ways.ours.port).get(f"/zig/{name}", close=True)[0]
+        results.add(f"{at} cold cpu", measure.cpu_seconds(ways.ours.pids()) - before)
         direct = fresh(ways.port, name)
-        bench.results.add(f"{ways.name} cold", cold)
-        bench.results.add(f"{ways.name} cold direct", direct)
-        bench.results.add(f"{ways.name} cold more", cold - direct)
+        results.add(f"{at} cold", cold)
+        results.add(f"{at} cold direct", direct)
+        results.add(f"{at} cold more", cold - direct)
 
 
 def fresh(port, name):
@@ -100,6 +103,7 @@ def lines(results, size):
         results.ratio(f"{title}: CPU of a file of {FIRST_BYTES // 10**6} MB / nginx proxy_cache", f"{at} first cpu ours", f"{at} first cpu proxy", "ms", 1e3)
         results.ratio(f"{title}: first byte, warm connection / direct", f"{at} first ours", f"{at} first direct", "ms", 1e3)
         results.figure(f"{title}: first byte, cold service, more than direct", f"{at} cold more", "ms", 1e3, at_most(25, "miss-cold"))
+        results.ratio(f"{title}: CPU of a file of {FIRST_BYTES // 10**6} MB, cold service / warm", f"{at} cold cpu", f"{at} first cpu ours", "ms", 1e3)
         results.ratio(f"{title}: {size} / direct", f"{at} whole ours", f"{at} whole direct", "s", 1, at_most(1.02, "miss-whole"))
         results.ratio(f"{title}: {size} / nginx proxy_cache", f"{at} whole ours", f"{at} whole proxy", "s")
         results.ratio(f"{title}: CPU a GB / nginx proxy_cache", f"{at} cpu ours", f"{at} cpu proxy", "s")
