@@ -64,6 +64,10 @@ class Stack:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+# As deploy/nginx has it.
+BUFFERS = "fastcgi_buffering off; fastcgi_buffer_size 64k; fastcgi_buffers 4 64k;"
+
+
 class Nginx(Stack):
     """nginx with one `server` text; {port}, {folder} and what start() is given are filled in. As a front of a mirror it brings the
     responder; `hello` is what answers in its place, for contestants that are no mirror."""
@@ -79,7 +83,7 @@ class Nginx(Stack):
             self.run("responder", [mirror.build / "pkgmirror.fcgi", "--config", mirror.configuration, "--socket", socket], socket.exists)
         if self.hello is not None:
             self.run("hello", [BUILD / "tests/bench/hello", self.hello, socket], socket.exists)
-        body = self.body.format(port=self.port, folder=self.folder, params=FASTCGI_PARAMS, socket=socket, **values)
+        body = self.body.format(port=self.port, folder=self.folder, params=FASTCGI_PARAMS, buffers=BUFFERS, socket=socket, **values)
         (self.folder / "nginx.conf").write_text(NGINX.format(folder=self.folder, body=body, user=getpass.getuser()))
         self.run("nginx", ["/usr/sbin/nginx", "-p", self.folder, "-c", self.folder / "nginx.conf", "-e", self.folder / "error.log"])
         return self
@@ -87,11 +91,11 @@ class Nginx(Stack):
 
 STATIC = "server {{ listen 127.0.0.1:{port} reuseport; root {root}; }}"
 STATIC_FIRST = """server {{ listen 127.0.0.1:{port}; root {state}/public; location / {{ try_files $uri @m; }}
-  location @m {{ {params} fastcgi_pass unix:{socket}; fastcgi_buffering off; }}
+  location @m {{ {params} fastcgi_pass unix:{socket}; {buffers} }}
   location /_files/ {{ internal; alias {state}/public/; }} }}"""
-OFFLOAD = """server {{ listen 127.0.0.1:{port}; location / {{ {params} fastcgi_pass unix:{socket}; fastcgi_buffering off; }}
+OFFLOAD = """server {{ listen 127.0.0.1:{port}; location / {{ {params} fastcgi_pass unix:{socket}; {buffers} }}
   location /_files/ {{ internal; alias {state}/public/; }} }}"""
-HELLO_NGINX = """server {{ listen 127.0.0.1:{port}; location / {{ {params} fastcgi_pass unix:{socket}; fastcgi_buffering off; }}
+HELLO_NGINX = """server {{ listen 127.0.0.1:{port}; location / {{ {params} fastcgi_pass unix:{socket}; {buffers} }}
   location {root}/ {{ internal; alias {root}/; }} }}"""
 PROXY = """proxy_cache_path {folder}/cache keys_zone=z:10m max_size=20g use_temp_path=off;
 upstream origin {{ server 127.0.0.1:{origin}; keepalive 16; }}
