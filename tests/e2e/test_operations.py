@@ -9,14 +9,13 @@ import re
 import shlex
 import shutil
 import sqlite3
-import subprocess
 import threading
 import time
 
 import pytest
 
 from lib import fronts, operations
-from lib.operations import OWNER, Apache, Lighttpd, Nginx, Station, block
+from lib.operations import Apache, Caddy, Lighttpd, Nginx, Station, block
 from lib.process import TOP, Process, accepts, run
 from lib.signer import Signer
 from lib.waiting import wait_until
@@ -229,10 +228,10 @@ def test_backup_under_load_and_restore_elsewhere(station, make_station, site):
     # A row for every file.
     assert set(kept) <= rows
 
-    # On another machine, at another path, which had begun to live.
-    other = make_station(state=station.mirror.folder.parent / f"{station.mirror.folder.name}-other/deep/state")
+    # On another machine, at another path, which had begun to live, and reaches nobody yet.
+    other = make_station(state=station.mirror.folder.parent / f"{station.mirror.folder.name}-other/deep/state", offline=True)
     try:
-        assert other.get(f"/zig/{file_name('0.13.0', 'src')}").whole
+        assert other.get(f"/zig/{STABLE}").status == 504 and (other.mirror.state / "catalog.db").exists()
         site.upstream.forget()
         said = other.follow("restore", names={"BACKUP": backup}).stdout
         assert ledger(said) == ("ok", count) and " 0 bad" in said and " 0 refused" in said
@@ -240,10 +239,13 @@ def test_backup_under_load_and_restore_elsewhere(station, make_station, site):
             answer = other.get(f"/{path}")
             assert answer.whole and answer.body == body, path
         assert "0.14.1" in json.loads(other.get("/zig/index.json").body)
-        assert [path for path in site.upstream.paths() if path.rsplit("/", 1)[1] not in ("index.json", "community-mirrors.txt")] == []
+        assert site.upstream.paths() == []
         wait_until(lambda: {row["path"] for row in other.mirror.rows("SELECT path FROM entry")} == set(published(other.mirror.state)), "a row each")
         assert {path.stat().st_uid for path in other.mirror.state.rglob("*")} == {other.mirror.state.stat().st_uid} != {0}
         # It goes on, in the same ledger.
+        other.mirror.keys["offline"] = False
+        other.mirror.write_configuration()
+        other.follow("reload")
         other.fetched(site, file_name("0.14.1", "x86_64-windows"))
         assert other.as_owner("pkgmirror-inspect", "ledger", "from=1")
         assert len(other.mirror.rows("SELECT 1 FROM provenance")) > count
@@ -392,13 +394,15 @@ def address_block(name, comment):
     return text.replace("192.0.2.2", "127.0.0.1") if comment in text else pytest.fail(name)
 
 
-@pytest.mark.parametrize("kind", [Lighttpd, Nginx, Apache])
+@pytest.mark.parametrize("kind", [Lighttpd, Nginx, Apache, Caddy])
 def test_miss_limit_counts_the_clients_behind_a_proxy(make_station, site, kind):
     front = kind()
     if kind is Lighttpd:
         front.extra = address_block("address-lighttpd", "40-address.conf")
     elif kind is Nginx:
         front.extra = address_block("address-nginx", "conf.d/address.conf")
+    elif kind is Caddy:
+        front.extra = address_block("address-caddy", "transport fastcgi")
     else:
         front.extra = address_block("address-apache", "a2enmod remoteip")
         front.modules += ("remoteip",)

@@ -112,6 +112,20 @@ class Apache(Installed, fronts.Apache):
         return self.extra + super().site()
 
 
+class Caddy(Installed, fronts.Caddy):
+    def write(self):
+        command = super().write()
+        site = self.folder / "pkgmirror.caddy"
+        site.write_text(fronts.adapt(site.read_text(), {"transport fastcgi {": self.extra.rstrip().removesuffix("}") if self.extra else "transport fastcgi {"}))
+        return command
+
+    def start(self, mirror):
+        super().start(mirror)
+        # Its own authority is the one that a client has to trust.
+        with open(mirror.folder / "ca.pem", "a") as file:
+            file.write((self.folder / "caddy/pki/authorities/local/root.crt").read_text())
+
+
 class Station:
     """`mirror` is a lib.mirror.Mirror that is not started. `asked` has what was asked of systemd."""
 
@@ -195,12 +209,14 @@ class Station:
         self.asked.append((verb, *units))
         for unit in units:
             assert (TOP / "deploy/systemd" / unit).exists() or (self.units / unit).exists(), f"no unit {unit}"
-        # At once: systemd waits for none of them where no unit says so.
-        jobs = [threading.Thread(target=self.do, args=(verb, unit, self.is_active(unit))) for unit in units]
-        for thread in jobs:
-            thread.start()
-        for thread in jobs:
-            thread.join()
+        # Sockets before what they belong to, as its After= says; the others at once: systemd waits for none of them.
+        for sockets in (True, False):
+            jobs = [threading.Thread(target=self.do, args=(verb, unit, self.is_active(unit)))
+                    for unit in units if unit.endswith(".socket") == sockets]
+            for thread in jobs:
+                thread.start()
+            for thread in jobs:
+                thread.join()
         if verb in ("start", "restart", "try-restart"):
             assert all(self.is_active(unit) for unit in units if verb != "try-restart"), units
         return "".join(f"{unit} {'active' if self.is_active(unit) else 'inactive'}\n" for unit in units)
