@@ -39,6 +39,9 @@ static void count_one(struct warmer *w, const struct plan_item *item, struct rep
 			r->unsigned_files++;
 			break;
 		}
+		/* One that waits for its file, which is counted. */
+		if (item->signature && item->next_try == 0)
+			break;
 		r->waiting++;
 		r->waiting_bytes += known(item);
 		break;

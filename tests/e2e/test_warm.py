@@ -216,6 +216,7 @@ def test_what_fails_is_told_put_off_and_tried_again_later(make_mirror, upstream,
     upstream.change(site.path(forged), flip=100)
     upstream.change(site.path(mute + ".minisig"), status=404)
     lines = warm(mirror, status=3)
+    assert summary(lines)["files_failed"] == 2 and summary(lines)["files_waiting"] == 0
     ended = {posixpath.basename(line["path"]): line for line in lines if line["event"] == "file" and line["state"] != "fetched"}
     assert ended[gone]["class"] == "absent" and ended[forged]["class"] == "integrity"
     assert ended[mute + ".minisig"]["state"] == "unsigned", "the index vouches for it"

@@ -62,6 +62,7 @@ def test_max_bytes_bounds_what_is_warmed(make_mirror, upstream, signer):
     mirror = make_mirror(start=False, warmer={"since": "", "classes": ["stable", "dev"], "max_bytes": 1_250_000})
     lines = warm(mirror, status=1)
     assert summary(lines)["files_failed"] == 0 and summary(lines)["files_unfit"] == 20 - 12
+    assert summary(lines)["files_waiting"] == 0, "a signature that waits for its file did not fail"
     # The nightly is the newest; the others count without it, since it gives way to them.
     names = [path for path in mirror.published() if not path.endswith(".minisig")]
     assert sum("-dev." in name for name in names) == 5
