@@ -1,4 +1,4 @@
-/* job_finish: how a job ends: the signature, the verdict, publication or quarantine, and what the ledger is told. See
+/* job_finish: how a job ends: the verdict, publication or quarantine, and what the ledger is told. See
  * job.h. */
 #include "fetch/job_internal.h"
 #include "mirror/httpdate.h"
@@ -10,65 +10,6 @@
 #include <unistd.h>
 
 enum { FAILED_RETRY_SEC = 10, PRIORITY_COMPLETE = 50 };
-
-static void on_signature(void *arg, const struct fault *f, int retry_sec)
-{
-	struct job *j = arg;
-	(void)retry_sec;
-	if (f == NULL) {
-		j->signature_state = SIGNATURE_PRESENT;
-	} else {
-		j->signature_state = f->class == FAULT_ABSENT ? SIGNATURE_ABSENT : SIGNATURE_FAILED;
-		j->signature_fault = *f;
-	}
-}
-
-void job_want_signature(struct job *j)
-{
-	char path[WIRE_PATH_CAP + 16];
-	struct route route;
-	const struct job_ask ask = {.unlimited = true, .network = "-"};
-	if (j->signature_state != SIGNATURE_NONE || j->route.keys == NULL || j->route.signature)
-		return;
-	snprintf(path, sizeof path, "%s.minisig", j->route.path);
-	if (!route_canonical(j->fetch->config, path, &route, &j->signature_fault)) {
-		j->signature_state = SIGNATURE_FAILED;
-		return;
-	}
-	j->signature_state = SIGNATURE_WAITING;
-	j->signature_asked++;
-	j->signature = (struct job_listener){.arg = j, .mirror = j->for_mirrors, .end = on_signature};
-	job_join(j->fetch, &route, &ask, &j->signature);
-}
-
-static size_t read_signature(const struct job *j, char text[MINISIGN_FILE_MAX + 1], struct fault *f)
-{
-	char path[WIRE_PATH_CAP + 16];
-	snprintf(path, sizeof path, "%s.minisig", j->route.path);
-	int fd = store_open_public(j->fetch->store, path, NULL, f);
-	ssize_t n = fd >= 0 ? pread(fd, text, MINISIGN_FILE_MAX + 1, 0) : -1;
-	if (fd >= 0) {
-		fault_set(f, FAULT_SYSTEM, "cannot read %s", path);
-		close(fd);
-	}
-	return n > 0 ? (size_t)n : 0;
-}
-
-/* Reads the signature that came. While the file was under way somebody may have purged it: then it is asked for anew,
- * and the state is another one at return. */
-static size_t take_signature(struct job *j, char text[MINISIGN_FILE_MAX + 1])
-{
-	size_t len = 0;
-	while (j->signature_state == SIGNATURE_PRESENT && (len = read_signature(j, text, &j->signature_fault)) == 0) {
-		if (j->signature_asked >= JOB_SIGNATURE_ASKED_MAX) {
-			j->signature_state = SIGNATURE_FAILED;
-			break;
-		}
-		j->signature_state = SIGNATURE_NONE;
-		job_want_signature(j);
-	}
-	return len;
-}
 
 static const char *text_or_null(const char *text)
 {
@@ -171,6 +112,8 @@ void job_publish(struct job *j)
 	log_event(LOG_INFO_LEVEL, "published", "path", j->route.path, "bytes", log_int(j->digested.bytes).text,
 	    "verdict", j->verdict.verdict, "sha256", j->digested.sha256_hex, "url", j->recovering ? "" : j->source.url,
 	    NULL);
+	job_note_signed(j);
+	job_want_signature_later(j);
 	complete_version(j);
 	job_end(j, NULL, 0);
 }
@@ -246,13 +189,15 @@ void job_whole(struct job *j)
 {
 	struct fault f = {0};
 	char file[256], text[MINISIGN_FILE_MAX + 1];
-	size_t signature_len = take_signature(j, text);
+	size_t signature_len = job_take_signature(j, text);
 
 	if (j->signature_state == SIGNATURE_WAITING) {
 		job_phase(j, JOB_SIGNATURE);
 		return;
 	}
-	digest_finish(j->digest, &j->digested);
+	if (!j->finished)
+		digest_finish(j->digest, &j->digested);
+	j->finished = true;
 	j->content[0] = '\0';
 	j->zig = (struct zighash){0};
 	verify_name(&j->route, j->source.url, file, sizeof file);
@@ -266,9 +211,15 @@ void job_whole(struct job *j)
 	    .signature = text,
 	    .signature_len = signature_len,
 	    .signature_fault = &j->signature_fault};
-	if (verify_file(&v, &j->verdict, &f))
+	if (verify_file(&v, &j->verdict, &f) && job_fits_file(j, &f)) {
 		job_judge_content(j);
-	else if (f.class == FAULT_INTEGRITY)
+		return;
+	}
+	/* One of the two is wrong. A signature that was here before may be: it was never held against its file. */
+	j->unfit = j->verdict.by_signature;
+	if (j->unfit && job_renew_signature(j))
+		return;
+	if (f.class == FAULT_INTEGRITY)
 		job_refuse(j, &f);
 	else
 		job_next_source(j, &f);
@@ -300,6 +251,9 @@ void job_fail(struct job *j)
 	struct fault f, why = j->failure;
 	int64_t now = time(NULL);
 	bool absent = why.class == FAULT_ABSENT;
+	/* It has not proved anything but itself, and who asks for it alone would trust it. */
+	if (j->unfit)
+		job_withdraw_signature(j);
 	/* On a full disk others need the room more than this one's next try. */
 	if (absent || why.class == FAULT_FULL)
 		store_part_remove(j->fetch->store, j->route.path);

@@ -64,11 +64,15 @@ struct job {
 	bool told_size;
 
 	struct job_listener signature; /* waits for the .minisig's own job */
+	bool signature_old;            /* it was here before it was asked for */
+	bool signature_renewed;        /* that one was withdrawn, and asked for anew */
+	bool unfit;                    /* the signature did not fit the file that came last */
 	enum verify_signature signature_state;
 	int signature_asked; /* how often */
 	struct fault signature_fault;
 
 	struct digest_result digested; /* of the whole file, from here on */
+	bool finished;                 /* it is there */
 	struct verify_verdict verdict;
 	struct unpack *unpack;
 	int unpack_killed;                 /* how often the child gave no verdict */
@@ -106,6 +110,27 @@ void job_write_end(struct job *j);
 
 /* Joins the job of the .minisig, when the file may have one. */
 void job_want_signature(struct job *j);
+
+/* Reads the signature that came. While the file was under way somebody may have purged it: then it is asked for anew,
+ * and the state is another one at return. Returns its length, 0 when there is none. */
+size_t job_take_signature(struct job *j, char text[MINISIGN_FILE_MAX + 1]) __attribute__((warn_unused_result));
+
+/* Takes the signature of the file out of reach: nobody knows whether it is one. */
+void job_withdraw_signature(struct job *j);
+
+/* Withdraws a signature that was here before this job, once, and asks for it anew: job_whole is called again. False
+ * when there is none such. */
+bool job_renew_signature(struct job *j);
+
+/* A file was published without its signature: the warmer is to look for that later. */
+void job_want_signature_later(struct job *j);
+
+/* For the job of a signature that is proved: whether it fits its file, when that is here. FAULT_INTEGRITY, with the
+ * verdict set, when it does not. */
+bool job_fits_file(struct job *j, struct fault *f) __attribute__((warn_unused_result));
+
+/* A signature was published: notes that its file, when that is here and vouched for by less, is signed. */
+void job_note_signed(struct job *j);
 
 /* The content is whole and digested: waits for the signature, or judges. */
 void job_whole(struct job *j);

@@ -66,6 +66,7 @@ static bool open_part(struct job *j, struct fault *f)
 	if (j->fd >= 0)
 		close(j->fd);
 	digest_reset(j->digest);
+	j->finished = false;
 	j->at = j->told_at = j->synced_at = j->digest_end = 0;
 	j->size = -1;
 	j->told_size = j->resumed = j->fresh = j->doubtful = false;
@@ -167,6 +168,7 @@ static bool start_over(struct job *j)
 	j->fd = fd;
 	job_write_end(j);
 	digest_reset(j->digest);
+	j->finished = false;
 	j->at = j->told_at = j->synced_at = j->begun_at = 0;
 	j->resumed = j->doubtful = false;
 	return true;

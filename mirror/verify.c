@@ -116,5 +116,10 @@ bool verify_file(const struct verify_case *v, struct verify_verdict *out, struct
 		return verify_signature_file(v, out, f);
 	if (!check_listed(v, f))
 		return false;
-	return v->state == SIGNATURE_PRESENT ? verify_signed(v, out, f) : judge_unsigned(v, out, f);
+	if (v->state != SIGNATURE_PRESENT)
+		return judge_unsigned(v, out, f);
+	if (verify_signed(v, out, f))
+		return true;
+	out->by_signature = f->class == FAULT_INTEGRITY;
+	return false;
 }

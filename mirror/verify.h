@@ -31,6 +31,7 @@ struct verify_case {
 
 struct verify_verdict {
 	const char *verdict; /* signed | digest | tls; "bad" with a fault */
+	bool by_signature;   /* bad since the signature, which may be the bad one, does not fit */
 	char key_id[MINISIGN_KEY_ID_HEX_CAP];
 	char comment[MINISIGN_COMMENT_CAP];
 };

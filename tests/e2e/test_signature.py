@@ -159,3 +159,119 @@ def test_signature_with_a_flipped_bit(faulty, site):
     check_refusal(faulty.get(f"/{PATH}"), 502)
     assert faulty.published() == []
     assert why(faulty, PATH)[1] or why(faulty, PATH + ".minisig")[1]
+
+
+# -- a signature and its file that come apart
+
+
+def other_kind(signature):
+    """The same signature with another kind: its global signature, which covers neither kind nor key, still fits."""
+    lines = signature.split(b"\n")
+    assert lines[1].startswith(b"RU")
+    lines[1] = b"RW" + lines[1][2:]
+    return b"\n".join(lines)
+
+
+def test_a_signature_of_the_wrong_kind_does_not_stay(faulty, site, signer):
+    """Asked for alone it proves itself; its file then shows that it is none."""
+    true = signer.sign(site.body(NAME), NAME)
+    serve_signature(site, other_kind(true))
+    assert faulty.get(f"/{PATH}.minisig").body == other_kind(true)
+    check_refusal(faulty.get(f"/{PATH}"), 502)
+    assert faulty.published() == []
+    assert faulty.rows("SELECT path FROM entry") == []
+    serve_signature(site, true)
+    assert faulty.get(f"/{PATH}").body == site.body(NAME)
+    assert faulty.wait_published(PATH + ".minisig") == true
+
+
+def test_a_signature_of_the_wrong_kind_is_fetched_anew_for_its_file(faulty, site, signer):
+    """Upstream mended it meanwhile: the file need not be refused first."""
+    true = signer.sign(site.body(NAME), NAME)
+    serve_signature(site, other_kind(true))
+    assert faulty.get(f"/{PATH}.minisig").status == 200
+    serve_signature(site, true)
+    assert faulty.get(f"/{PATH}").body == site.body(NAME)
+    assert faulty.wait_published(PATH + ".minisig") == true
+    assert len(site.upstream.seen(site.path(NAME))) == 1
+    assert [row["verdict"] for row in faulty.rows("SELECT verdict FROM provenance WHERE path = ?", PATH)] == ["signed"]
+    assert faulty.files("quarantine") == []
+
+
+def test_a_file_that_lies_takes_an_old_signature_along(faulty, site):
+    """Where no index tells which of the two was wrong both are asked for anew, and both are here then."""
+    del site.index["0.14.1"]
+    assert faulty.get(f"/{PATH}.minisig").status == 200
+    site.upstream.change(site.path(NAME), flip=7)
+    check_refusal(faulty.get(f"/{PATH}"), 502)
+    assert faulty.published() == []
+    site.upstream.change(site.path(NAME), flip=None)
+    assert faulty.get(f"/{PATH}").body == site.body(NAME)
+    assert faulty.published() == [PATH, PATH + ".minisig"]
+
+
+def unsigned(make_mirror, site, mode):
+    """A mirror that has the file by its digest, and upstream has its signature now."""
+    mirror = make_mirror(front=Lighttpd(mode), warmer={"since": "9.0.0"})
+    signature = site.upstream.places.pop(site.path(NAME) + ".minisig")
+    assert mirror.get(f"/{PATH}").status == 200
+    assert mirror.rows("SELECT verdict FROM entry WHERE path = ?", PATH) == [{"verdict": "digest"}]
+    site.upstream.places[site.path(NAME) + ".minisig"] = signature
+    return mirror
+
+
+def check_signed(mirror, signer):
+    assert mirror.rows("SELECT path, verdict FROM entry ORDER BY path") == [{"path": PATH, "verdict": "signed"}, {"path": PATH + ".minisig", "verdict": "signed"}]
+    rows = mirror.rows("SELECT verdict, http_status, key_id, trusted_comment FROM provenance WHERE path = ? ORDER BY id", PATH)
+    assert [(row["verdict"], row["http_status"]) for row in rows] == [("digest", 200), ("signed", 0)]
+    assert re.fullmatch("[0-9A-Fa-f]{16}", rows[1]["key_id"]) and f"file:{NAME}" in rows[1]["trusted_comment"]
+    assert mirror.rows("SELECT path FROM want WHERE path LIKE ?", PATH + "%") == []
+
+
+def forget_absence(mirror):
+    """A minute is long for a test."""
+    import sqlite3
+
+    with sqlite3.connect(mirror.state / "catalog.db", timeout=30) as db:
+        db.execute("UPDATE fetch SET until = until - 61")
+    db.close()
+
+
+def test_a_signature_that_comes_later_is_noted_with_its_file(make_mirror, site, signer, mode):
+    mirror = unsigned(make_mirror, site, mode)
+    forget_absence(mirror)
+    assert mirror.get(f"/{PATH}.minisig").body == site.body(NAME + ".minisig")
+    check_signed(mirror, signer)
+    assert len(site.upstream.seen(site.path(NAME))) == 1
+
+
+def test_a_signature_that_was_missing_is_looked_for_by_the_warmer(make_mirror, site, signer, mode):
+    """Also that of a file which the warmer would not get by itself."""
+    mirror = unsigned(make_mirror, site, mode)
+    assert mirror.rows("SELECT why FROM want WHERE path = ?", PATH + ".minisig") == [{"why": "signature"}]
+    forget_absence(mirror)
+    mirror.program("pkgmirror-warm", "--quiet")
+    check_signed(mirror, signer)
+
+
+def test_a_signature_that_is_never_there_is_no_failure_of_the_warmer(make_mirror, site, mode):
+    mirror = unsigned(make_mirror, site, mode)
+    site.upstream.remove(site.path(NAME) + ".minisig")
+    forget_absence(mirror)
+    mirror.program("pkgmirror-warm", "--quiet")
+    row, = mirror.rows("SELECT attempts, next_try - unixepoch() AS pause FROM want WHERE path = ?", PATH + ".minisig")
+    assert row["attempts"] == 1 and row["pause"] > 3000
+    assert mirror.published() == [PATH]
+
+
+def test_a_signature_that_does_not_fit_the_file_that_is_here_is_refused(make_mirror, site, signer, mode):
+    mirror = unsigned(make_mirror, site, mode)
+    forget_absence(mirror)
+    serve_signature(site, other_kind(signer.sign(site.body(NAME), NAME)))
+    check_refusal(mirror.get(f"/{PATH}.minisig"), 502)
+    assert mirror.published() == [PATH]
+    assert mirror.get(f"/{PATH}").body == site.body(NAME)
+    assert [r["verdict"] for r in why(mirror, PATH + ".minisig")[1]] == ["bad"]
+    serve_signature(site, signer.sign(site.body(NAME), NAME))
+    assert mirror.get(f"/{PATH}.minisig").status == 200
+    check_signed(mirror, signer)
