@@ -240,4 +240,5 @@ def test_hits_are_journalled(make_mirror, site, mode):
         return [line.split("\t")[1:] for line in place.read_text().splitlines()] if place.exists() else []
 
     wait_until(lambda: len(journal()) >= 4, "four lines of the journal")
-    assert journal() == [[f"zig/{NAME}", "tests", "200", "200000"]] * 3 + [[f"zig/{NAME}", "-", "200", "200000"]]
+    # A thread notes what it sent when its client has it already, and has asked another one.
+    assert sorted(journal()) == [[f"zig/{NAME}", "-", "200", "200000"]] + [[f"zig/{NAME}", "tests", "200", "200000"]] * 3
