@@ -15,6 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Our index is built anew when no file is being fetched, not before clients that made somebody start this service had
+ * the time to ask, but no later than after some seconds. */
+enum { REBUILD_FIRST_MS = 250, REBUILD_LAST_MS = 3000, IDLE_MS = 1000 };
+
 static bool wanted(const struct document *d)
 {
 	return d->url[0] != '\0';
@@ -52,6 +56,30 @@ bool documents_new(struct fetch *x)
 	x->documents = d;
 	documents_load_mirrors(x);
 	return true;
+}
+
+void documents_begin(struct fetch *x)
+{
+	if (documents_is_there(&x->documents->all[DOCUMENT_INDEX]))
+		x->documents->begun_ms = fetch_now_ms();
+	else
+		documents_rebuild(x);
+}
+
+bool documents_due(const struct fetch *x)
+{
+	return x->documents->begun_ms != 0;
+}
+
+int documents_turn(struct fetch *x)
+{
+	if (!documents_due(x))
+		return IDLE_MS;
+	int64_t wait = x->documents->begun_ms - fetch_now_ms() + (job_any(x) ? REBUILD_LAST_MS : REBUILD_FIRST_MS);
+	if (wait > 0)
+		return (int)wait;
+	documents_rebuild(x);
+	return IDLE_MS;
 }
 
 void documents_free(struct documents *d)
@@ -275,6 +303,8 @@ void documents_update(struct fetch *x, struct job_listener *l)
 		l->end(l->arg, &f, 0);
 		return;
 	}
+	if (documents_due(x))
+		documents_rebuild(x);
 	l->next = x->documents->updates;
 	x->documents->updates = l;
 	for (int i = 0; i < DOCUMENTS; i++)
@@ -288,6 +318,8 @@ void documents_join(struct fetch *x, const struct route *route, struct job_liste
 	struct document *d = &x->documents->all[route->kind == ROUTE_MIRRORS ? DOCUMENT_MIRRORS : DOCUMENT_INDEX];
 	struct fault f;
 	int64_t pause;
+	if (documents_due(x))
+		documents_rebuild(x);
 	enum need n = need(d, &pause);
 	documents_refresh(x);
 	if (n == NEED_REFRESH && d->transfer != NULL) {

@@ -13,9 +13,14 @@
 bool documents_new(struct fetch *x) __attribute__((warn_unused_result));
 void documents_free(struct documents *d);
 
-/* Builds our index from what was imported: once at the start, since base_url or this program may be another than when
- * it was built. */
-void documents_rebuild(struct fetch *x);
+/* Our index is built anew from what was imported once in the life of a service, since base_url or this program may be
+ * another than when it was built: at the start when it is not there, else before anybody gets it from us or when no
+ * file is being fetched, but soon. documents_turn returns when it wants to be called again, in milliseconds. */
+void documents_begin(struct fetch *x);
+int documents_turn(struct fetch *x);
+
+/* True until that was done. */
+bool documents_due(const struct fetch *x);
 
 /* Refreshes what is older than index_ttl and not being left alone after a failure. Answers nobody. */
 void documents_refresh(struct fetch *x);

@@ -28,6 +28,7 @@ struct documents {
 	struct document all[DOCUMENTS];
 	struct job_listener *updates; /* wait until no document is being asked for */
 	struct mirror_list mirrors;
+	int64_t begun_ms; /* when our index became due to be built anew; 0: it was */
 };
 
 /* Its name in the catalogue and in the log. */
@@ -45,6 +46,9 @@ bool documents_source(const struct document *d, struct catalog_source *out);
 /* Judges and stores the body that came, and builds what is served of it. False with FAULT_INTEGRITY, FAULT_SYSTEM or
  * FAULT_FULL: what was there stays. */
 bool documents_take(struct document *d, struct fault *f);
+
+/* Builds our index from what was imported. */
+void documents_rebuild(struct fetch *x);
 
 /* Notes that upstream has nothing new. */
 void documents_unchanged(struct document *d);

@@ -79,6 +79,7 @@ static bool rebuild_index(struct fetch *x, int64_t checked_at, struct fault *f)
 void documents_rebuild(struct fetch *x)
 {
 	struct fault f;
+	x->documents->begun_ms = 0;
 	if (x->catalog != NULL && !rebuild_index(x, index_checked_at(x), &f) && f.class != FAULT_ABSENT)
 		log_fault(&f, "document", "name", "index", NULL);
 	nominate_begin(x);

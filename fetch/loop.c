@@ -36,7 +36,7 @@ void fetch_catalog_fault(const struct fault *f, const char *path)
 
 static bool idle(const struct fetch *x, const struct clients *clients)
 {
-	return !clients_any(clients) && !job_any(x) && !documents_busy(x) && !nominate_busy(x);
+	return !clients_any(clients) && !job_any(x) && !documents_busy(x) && !documents_due(x) && !nominate_busy(x);
 }
 
 /* Nobody can connect any more once the socket's name is gone; who did before that is in the backlog and is served. */
@@ -85,6 +85,14 @@ static void look_after_files(struct fetch *x, int64_t *next_ms)
 		log_fault(&f, "catalog", NULL);
 }
 
+/* Lets each room do what is due. Returns for how many milliseconds there is nothing to do. */
+static int turn_all(struct fetch *x)
+{
+	int wait = job_turn(x), documents = documents_turn(x), nominate = nominate_turn(x);
+	wait = documents < wait ? documents : wait;
+	return nominate < wait ? nominate : wait;
+}
+
 int loop_run(struct fetch *x, struct loop_options *o)
 {
 	struct clients *clients = clients_new(x);
@@ -103,9 +111,7 @@ int loop_run(struct fetch *x, struct loop_options *o)
 			break;
 		sweep(x, &next_sweep);
 		look_after_files(x, &next_look);
-		int timeout = job_turn(x), other = nominate_turn(x);
-		if (other < timeout)
-			timeout = other;
+		int timeout = turn_all(x);
 		job_gauge(x);
 		counters_set(&x->counters->gauges[COUNTERS_CLIENTS], clients_count(clients));
 		waits[0] = (struct transfer_wait){.fd = o->listener, .read = clients_can_accept(clients)};

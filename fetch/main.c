@@ -161,7 +161,7 @@ static int serve(struct fetch *x, int claim_fd, int signal_fd, bool stay)
 		return failed(&f, "start", EXIT_FAILURE);
 	if (!queue_init(&x->queue, c->max_fetches, c->warmer.connections, c->miss_limit) || !documents_new(x))
 		goto out;
-	documents_rebuild(x);
+	documents_begin(x);
 	o.listener = service_listen(c, &f);
 	if (o.listener < 0) {
 		log_fault(&f, "listen", NULL);

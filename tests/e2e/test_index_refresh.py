@@ -135,3 +135,25 @@ def test_offline_serves_what_there_is(make_mirror, site):
     missing = mirror.get(f"/zig/{file_name('0.13.0')}")
     assert missing.status == 504
     assert len(site.upstream.seen()) == asked
+
+
+@pytest.mark.parametrize("asked", ["a file", "the index", "warm"])
+def test_a_new_base_url_is_in_the_index(make_mirror, site, asked):
+    """What was imported stays, but what is served of it is built anew by the next service: at once for who asks for the index,
+    else when there is time for it."""
+    mirror = make_mirror(toolchains={"index_ttl": "1h"})
+    assert mirror.url in mirror.get("/zig/index.json").text
+    mirror.stop()
+    mirror.keys["base_url"] = "http://another.example"
+    mirror.write_configuration()
+    mirror.start()
+    if asked == "the index":
+        age(mirror, 7200)
+        wait_until(lambda: "http://another.example/" in mirror.get("/zig/index.json").text, "the new index")
+    elif asked == "warm":
+        mirror.program("pkgmirror-warm")
+        assert "http://another.example/" in (mirror.state / "index/index.json").read_text()
+    else:
+        assert mirror.get(f"/zig/{file_name('0.14.1')}").status == 200
+        wait_until(lambda: "http://another.example/" in (mirror.state / "index/index.json").read_text(), "the new index")
+    assert len(site.upstream.seen(INDEX)) == (2 if asked == "warm" else 1)
