@@ -20,9 +20,10 @@ INDEX = "/download/index.json"
 
 @pytest.fixture
 def touched(make_mirror, site):
-    """A mirror that is up, has index.json, and whose service stays."""
+    """A mirror that is up, has its documents, and whose service stays."""
     mirror = make_mirror(fetch_linger="600s")
     assert mirror.get("/zig/index.json").status == 200
+    wait_until((mirror.state / "index/community-mirrors.txt").exists, "the list of mirrors")  # it comes at the same time
     return mirror
 
 
