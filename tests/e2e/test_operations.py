@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import sqlite3
+import tempfile
 import threading
 import time
 
@@ -497,15 +498,16 @@ def test_two_fronts_one_store(make_station, site):
 
 
 @pytest.fixture
-def small_disk(tmp_path_factory):
-    """A file system of 12 MB."""
-    place = tmp_path_factory.mktemp("disk") / "state"
+def small_disk():
+    """A file system of 12 MB, where the owner of the mirror may go: pytest's own folders are for root alone."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="pkgmirror-"))
+    folder.chmod(0o755)
+    place = folder / "state"
     place.mkdir()
-    for folder in (place.parent, place.parent.parent, place.parent.parent.parent):
-        folder.chmod(0o755)
     run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=755", "tmpfs", place])
     yield place
     run(["umount", "-l", place])
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def fill(place):
