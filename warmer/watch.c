@@ -1,6 +1,7 @@
 /* watch: see watch.h. */
 #include "warmer/watch.h"
 #include "mirror/catalog_warm.h"
+#include "warmer/chores.h"
 #include "warmer/lock.h"
 #include "warmer/notify.h"
 #include "warmer/round.h"
@@ -19,22 +20,14 @@ enum {
 	LOOK_MS = 60 * 1000,         /* a look at `want` that no event asked for */
 	SETTLE_MS = 20,              /* after an event: the writer may not have committed yet */
 	LEAST_PAUSE_MS = 1000,
-	HOUR_MS = 3600 * 1000
 };
-
-/* What else is done now and then. */
-enum { CHORE_FOLD, CHORE_PRUNE, CHORES };
-static const struct {
-	const char *command;
-	int64_t every_ms;
-} CHORE[CHORES] = {[CHORE_FOLD] = {"fold", HOUR_MS}, [CHORE_PRUNE] = {"prune", INT64_C(24) * HOUR_MS}};
 
 struct watch {
 	struct warmer *warmer;
 	int inotify_fd;
 	struct catalog_wants_state seen;
 	int64_t index_due_ms, retry_due_ms; /* monotonic; retry 0: none */
-	int64_t chore_due_ms[CHORES];
+	struct chores chores;
 };
 
 /* Takes what inotify has to tell. True when it was about the catalogue. */
@@ -100,33 +93,18 @@ static void pause_ms(struct watch *x, int ms)
 		poll(&wait, 1, ms);
 }
 
-static bool chore_is_due(const struct watch *x)
-{
-	int64_t now = crew_now_ms();
-	for (int i = 0; i < CHORES; i++)
-		if (now >= x->chore_due_ms[i])
-			return true;
-	return false;
-}
-
-/* Hits are folded first: what was used lately is not pruned. */
 static void do_chores(struct watch *x)
 {
-	for (int i = 0; i < CHORES && !warmer_stopping(x->warmer); i++) {
-		if (crew_now_ms() < x->chore_due_ms[i])
-			continue;
-		x->chore_due_ms[i] = crew_now_ms() + CHORE[i].every_ms;
-		(void)x->warmer->command(x->warmer, CHORE[i].command);
-	}
+	const char *command;
+	while (!warmer_stopping(x->warmer) && (command = chores_take(&x->chores, crew_now_ms())) != NULL)
+		(void)x->warmer->command(x->warmer, command);
 }
 
 /* What is due now waits, so that a catalogue that cannot be opened is told once a minute. */
 static void postpone(struct watch *x)
 {
 	const int64_t later = crew_now_ms() + BROKEN_PAUSE_MS;
-	for (int i = 0; i < CHORES; i++)
-		if (x->chore_due_ms[i] < later)
-			x->chore_due_ms[i] = later;
+	chores_postpone(&x->chores, later);
 	if (x->retry_due_ms > 0 && x->retry_due_ms < later)
 		x->retry_due_ms = later;
 	if (x->index_due_ms > later)
@@ -164,12 +142,11 @@ static bool work(struct watch *x, bool index)
 
 static int64_t until_due(const struct watch *x)
 {
-	int64_t now = crew_now_ms(), due = x->index_due_ms;
+	int64_t now = crew_now_ms(), due = chores_due_ms(&x->chores);
+	if (x->index_due_ms < due)
+		due = x->index_due_ms;
 	if (x->retry_due_ms > 0 && x->retry_due_ms < due)
 		due = x->retry_due_ms;
-	for (int i = 0; i < CHORES; i++)
-		if (x->chore_due_ms[i] < due)
-			due = x->chore_due_ms[i];
 	return due > now ? due - now : 0;
 }
 
@@ -182,7 +159,7 @@ static void watch(struct watch *x)
 		/* It stays so until a round was made of it: who wants something may hold the lock still, as verify
 		 * does. */
 		wanted |= wants_changed(x);
-		if (index || retry || chore_is_due(x) || wanted) {
+		if (index || retry || crew_now_ms() >= chores_due_ms(&x->chores) || wanted) {
 			if (!work(x, index)) {
 				pause_ms(x, BUSY_PAUSE_MS);
 				continue;
