@@ -13,7 +13,7 @@
 enum archive_kind { ARCHIVE_FILE, ARCHIVE_LINK, ARCHIVE_FOLDER, ARCHIVE_OTHER };
 
 /* What is too much: a bomb, not a package. */
-enum { ARCHIVE_MEMBERS_MAX = 200000, ARCHIVE_RATIO_MAX = 1200, ARCHIVE_NAME_CAP = 4096 };
+enum { ARCHIVE_MEMBERS_MAX = 200000, ARCHIVE_RATIO_MAX = 200, ARCHIVE_NAME_CAP = 4096 };
 #define ARCHIVE_UNPACKED_MAX (INT64_C(16) << 30)
 #define ARCHIVE_RATIO_FROM (INT64_C(256) << 20) /* below so many unpacked bytes the ratio does not count */
 

@@ -7,7 +7,7 @@ pytest.register_assert_rewrite("lib.server_suite")
 from lib.authority import Authority
 from lib.lighttpd import MODES, Lighttpd
 from lib.mirror import Mirror
-from lib.process import LIVE_LOGS, read_log
+from lib.process import LIVE_LOGS, TOP, read_log, run
 from lib.signer import Signer
 from lib.upstream import Upstream
 from lib.zig import ZigSite
@@ -35,6 +35,13 @@ def authority(tmp_path_factory):
 @pytest.fixture(scope="session")
 def signer(tmp_path_factory):
     return Signer(tmp_path_factory.mktemp("signer"))
+
+
+@pytest.fixture(scope="session")
+def plain_build():
+    """The folder of programs built as a package would build them (tests/bench/build), without sanitizers: for what they need of memory,
+    and how they do with what they may have."""
+    return TOP / run([TOP / "tests/bench/build", "pkgmirror.fcgi", "pkgmirror-fetch"], timeout=900).stdout.strip()
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """The responder alone, without a web server: asked over FastCGI, from whatever address the test says."""
 
 import os
+import selectors
+import socket as sockets
 import subprocess
 import sys
 
@@ -8,6 +10,7 @@ from . import fastcgi
 from .client import Headers
 from .process import Process, Port
 
+AT_ONCE = 8  # requests of one process of a flood
 E2E = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -94,19 +97,12 @@ def flood(socket, targets, processes=2):
 
 def main():
     """One process of a flood: several connections at once, so that those that wait for the upstream do not hold up the others."""
-    import selectors
-    import socket as sockets
-
     path, targets = sys.argv[1], sys.stdin.read().split("\n")
-    template = fastcgi.request("@" * 64)
     wait = selectors.DefaultSelector()
-    counts = {}
-    waiting = {}
-    width = int(os.environ.get("FLOOD_WIDTH", "8"))
-    del template, targets[:0]
+    counts, waiting = {}, {}
     at = 0
     while at < len(targets) or waiting:
-        while at < len(targets) and len(waiting) < width:
+        while at < len(targets) and len(waiting) < AT_ONCE:
             s = sockets.socket(sockets.AF_UNIX)
             s.connect(path)
             s.sendall(fastcgi.request(targets[at]))

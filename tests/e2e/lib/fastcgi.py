@@ -10,6 +10,11 @@ def record(kind, content):
     return struct.pack(">BBHHBB", 1, kind, 1, len(content), 0, 0) + content
 
 
+def stream(kind, content):
+    """Content of any length, and its end."""
+    return b"".join(record(kind, content[at:at + 65535]) for at in range(0, len(content), 65535)) + record(kind, b"")
+
+
 def length(n):
     return bytes([n]) if n < 128 else struct.pack(">I", n | 0x80000000)
 
@@ -24,7 +29,7 @@ def request(target, **more):
         "HTTP_HOST": "127.0.0.1", **more,
     }
     pairs = b"".join(length(len(n)) + length(len(v)) + n.encode() + v.encode() for n, v in params.items())
-    return record(BEGIN, struct.pack(">HB5x", 1, 0)) + record(PARAMS, pairs) + record(PARAMS, b"") + record(STDIN, b"")
+    return record(BEGIN, struct.pack(">HB5x", 1, 0)) + stream(PARAMS, pairs) + record(STDIN, b"")
 
 
 def connect(path):
