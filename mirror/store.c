@@ -104,6 +104,19 @@ void store_drop_parents(const struct store *s, const char *relative)
 	}
 }
 
+/* A file is published by renaming it: but for run/, all of it is on the file system of store/. */
+static bool is_beside_store(const struct store *s, const char *state_dir, const char *folder, struct fault *f)
+{
+	struct stat st, own;
+	if (strcmp(folder, "run") == 0 || fstatat(s->fd, folder, &own, 0) != 0 ||
+	    fstatat(s->fd, FOLDERS[0], &st, 0) != 0)
+		return true;
+	return own.st_dev == st.st_dev ||
+	       fault_set(f, FAULT_SYSTEM,
+	           "state_dir %s: %s is on another file system than %s, and files are renamed between them", state_dir,
+	           folder, FOLDERS[0]);
+}
+
 /* New ones are synced, else a power cut could lose what was synced inside them. */
 static bool make_folders(const struct store *s, const char *state_dir, struct fault *f)
 {
@@ -117,6 +130,8 @@ static bool make_folders(const struct store *s, const char *state_dir, struct fa
 		if (faccessat(s->fd, FOLDERS[i], W_OK | X_OK, AT_EACCESS) != 0)
 			return fault_errno(
 			    f, FAULT_SYSTEM, errno, "state_dir %s: cannot write in %s", state_dir, FOLDERS[i]);
+		if (!is_beside_store(s, state_dir, FOLDERS[i], f))
+			return false;
 	}
 	if (made && fsync(s->fd) != 0)
 		return fault_errno(f, FAULT_SYSTEM, errno, "state_dir %s: cannot sync it", state_dir);

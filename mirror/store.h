@@ -21,9 +21,9 @@ struct store_info {
 	dev_t device;
 };
 
-/* Opens state_dir. With `create`, makes it (0755) and its folders, and checks that they can be written, and, when this
- * process is root's, that its run/ is no other user's. The caller closes it with store_close. NULL with FAULT_SYSTEM or
- * FAULT_FULL and a line that names the folder. */
+/* Opens state_dir. With `create`, makes it (0755) and its folders, and checks that they can be written and are on one
+ * file system (but for run/), and, when this process is root's, that its run/ is no other user's. The caller closes it
+ * with store_close. NULL with FAULT_SYSTEM or FAULT_FULL and a line that names the folder. */
 struct store *store_open(const char *state_dir, bool create, struct fault *f) __attribute__((warn_unused_result));
 
 /* Closes it. NULL is fine. */

@@ -552,6 +552,18 @@ def test_disk_is_full(make_station, site, small_disk):
     assert station.get(f"/zig/{STABLE}").body == site.body(STABLE)
 
 
+@pytest.mark.parametrize("folder", ["public", "part", "quarantine", "index", "run"])
+def test_state_dir_is_one_file_system(make_mirror, small_disk, folder):
+    """Otherwise nothing could be published: that is told at the start, and not by files that break off."""
+    mirror = make_mirror(start=False)
+    shutil.rmtree(mirror.state / folder, ignore_errors=True)
+    (small_disk / folder).mkdir()
+    (mirror.state / folder).symlink_to(small_disk / folder)
+    done = mirror.program("pkgmirror-warm", "fold", status=0 if folder == "run" else 1)
+    said = f"pkgmirror-warm: state_dir {mirror.state}: {folder} is on another file system than store, and files are renamed between them\n"
+    assert done.stderr == ("" if folder == "run" else said)
+
+
 @pytest.mark.parametrize("path", ["same", "other"])
 def test_moving_state_dir(station, site, path):
     new, old = station.mirror.folder / "new-disk", station.mirror.state
