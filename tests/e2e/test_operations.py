@@ -5,6 +5,7 @@ import configparser
 import json
 import os
 import pathlib
+import pwd
 import re
 import shlex
 import shutil
@@ -16,7 +17,7 @@ import time
 import pytest
 
 from lib import fronts, operations
-from lib.operations import Apache, Caddy, Lighttpd, Nginx, Station, block
+from lib.operations import OWNER, Apache, Caddy, Lighttpd, Nginx, Station, block
 from lib.process import TOP, Process, accepts, run
 from lib.signer import Signer
 from lib.waiting import wait_until
@@ -216,9 +217,13 @@ def test_backup_under_load_and_restore_elsewhere(station, make_station, site):
     inode = (backup / "snapshot/store/zig/stable/0.14.1" / STABLE).stat().st_ino
     assert published(backup / "snapshot").items() >= {f"zig/{n}": site.body(n) for n in (STABLE, OLD, NIGHTLY)}.items()
     assert inode == (station.mirror.state / "public/zig" / STABLE).stat().st_ino or os.stat(backup).st_dev != inode
-    # A second one over the first, with what came since.
+    # A second one over the first, with what came since, of a mirror that stands still; nothing in it is root's then.
     station.fetched(site, COLD)
+    station.systemctl(["stop", "pkgmirror.service", "pkgmirror-fetch.service"])
     station.follow("backup")
+    assert {path.lstat().st_uid for path in station.mirror.state.rglob("*")} == {pwd.getpwnam(OWNER).pw_uid}
+    station.systemctl(["start", "pkgmirror.service", "pkgmirror-fetch.service"])
+    assert station.get("/-/status").status == 200 and "class=system" not in station.log()
 
     kept = published(backup / "state")
     assert len(kept) >= 8 and kept[f"zig/{COLD}"] == site.body(COLD)
