@@ -125,11 +125,15 @@ def test_an_index_that_contradicts_what_is_signed(bundle, island, site):
     assert island.published() == PATHS
 
 
-@pytest.mark.parametrize("what", ["stranger", "host", "nothing"])
+@pytest.mark.parametrize("what", ["stranger", "unwitnessed", "host", "nothing"])
 def test_a_strange_index(bundle, island, what):
     document = json.loads((bundle.exported / "documents/index.json").read_text())
     if what == "stranger":
         document = {"0.1.0": {"x86_64-linux": {**document["0.14.1"]["x86_64-linux"], "tarball": "https://ziglang.org/download/0.1.0/zig-linux-x86_64-0.1.0.tar.xz"}}}
+    if what == "unwitnessed":  # upstream's own hosts and names, but no signed file that is here
+        del document["0.14.1"], document["0.13.0"], document["master"]
+        item = {"tarball": f"{bundle.sections['toolchains']['upstream']}/download/9.9.9/zig-x86_64-linux-9.9.9.tar.xz", "shasum": "0" * 64, "size": "1"}
+        document["9.9.9"] = {"date": "2025-01-01", "x86_64-linux": item}
     if what == "host":
         document["9.9.9"] = {"x86_64-linux": {"tarball": "https://evil.example/zig-x86_64-linux-9.9.9.tar.xz", "shasum": "0" * 64, "size": "1"}}
     rewrite(bundle.exported, document if what != "nothing" else [])
@@ -137,6 +141,7 @@ def test_a_strange_index(bundle, island, what):
     if what == "host":
         assert "evil" not in island.get("/zig/index.json").text
     else:
+        assert what != "unwitnessed" or "no signed file" in files["index"]["reason"]
         assert files["index"]["state"] == "refused" and island.get("/zig/index.json").status == 504
 
 
