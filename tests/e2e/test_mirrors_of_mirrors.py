@@ -37,8 +37,9 @@ class Ring:
         self.sites[i].upstream.add(PLACE + ".minisig", self.signer.sign(BODY, NAME))
 
     def has_not(self, i):
-        """It says 404, after the gate that is returned."""
+        """It says 404, after the gate that is returned. It has the signature: a fallback is not asked for what has none."""
         self.sites[i].upstream.add(PLACE, b"", status=404)
+        self.sites[i].upstream.add(PLACE + ".minisig", self.signer.sign(BODY, NAME))
         return self.sites[i].upstream.hold(PLACE)
 
     def is_idle(self):
@@ -63,6 +64,7 @@ def test_what_nobody_has_is_404(ring, modes):
 def test_a_mirror_that_was_asked_by_a_mirror_remembers_nothing(ring):
     """It looked only at half of its sources: a person who asks it may have more luck."""
     ring = ring("fastcgi", "fastcgi")
+    ring.has_not(0).release()
     check_refusal(ring.mirrors[0].get(f"/zig/{NAME}"), 404)
     assert ring.mirrors[1].rows("SELECT until FROM fetch WHERE path = ?", f"zig/{NAME}") == [{"until": 0}]
     assert len(ring.sites[1].upstream.seen(PLACE)) == 1
