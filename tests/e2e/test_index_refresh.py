@@ -1,12 +1,16 @@
 """How the documents are kept fresh: one refresh, stale meanwhile, back-off, and what a mirror says that never had one."""
 
 import os
+import re
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from lib.lighttpd import Lighttpd
+from lib.process import Process, end_process, read_log
+from lib.strace import ENVIRONMENT
 from lib.waiting import wait_until
 from lib.zig import file_name
 
@@ -157,3 +161,20 @@ def test_a_new_base_url_is_in_the_index(make_mirror, site, asked):
         assert mirror.get(f"/zig/{file_name('0.14.1')}").status == 200
         wait_until(lambda: "http://another.example/" in (mirror.state / "index/index.json").read_text(), "the new index")
     assert len(site.upstream.seen(INDEX)) == (2 if asked == "warm" else 1)
+
+
+def test_a_service_listens_before_it_builds_the_index_anew(mirror):
+    """Whoever makes somebody start it for a file does not wait for that."""
+    mirror.get("/zig/index.json")
+    mirror.kill_service(signal.SIGTERM)
+    trace = mirror.folder / "trace"
+    strace = Process("strace", ["strace", "-f", "-e", "trace=listen,utimensat", "-o", trace, mirror.build / "pkgmirror-fetch",
+                                "--config", mirror.configuration], mirror.logs / "strace.log", env=ENVIRONMENT)
+    try:
+        strace.start(live=lambda: '"index/index.json"' in read_log(trace))
+    finally:
+        for pid in mirror.services():
+            end_process(pid)
+        strace.stop()
+    calls = re.findall(r"listen\(|utimensat\(.*index/index\.json", read_log(trace))
+    assert calls[0] == "listen(", calls
