@@ -34,7 +34,8 @@ def test_two_hundred_clients_while_a_refresh_hangs(make_mirror, site):
         answers = list(pool.map(lambda _: mirror.get("/zig/index.json"), range(CLIENTS)))
     assert not gate.opened.is_set()
     assert {(a.status, a.body == first.body, a.whole) for a in answers} == {(200, True, True)}
-    assert len(site.upstream.seen(INDEX)) == 2
+    # One that ended before the gate was there may have been due already.
+    assert len([request for request in site.upstream.seen(INDEX) if not request.done]) == 1
     gate.release()
     wait_until(lambda: "0.16.0" in mirror.get("/zig/index.json").text, "the new release")
 

@@ -283,7 +283,7 @@ def test_catalogue_is_lost(station, site, way, harm):
     # Hits and misses go on.
     assert station.get(f"/zig/{STABLE}").body == site.body(STABLE)
     fresh = file_name("0.14.1", "aarch64-macos")
-    station.fetched(site, fresh)
+    station.fetched(site, fresh, row=False)
     wait_until(lambda: "event=catalog" in station.log(), "the line of the log")
     if harm == "newer":
         assert "catalog.db has version 2, this program knows 1" in station.log()
