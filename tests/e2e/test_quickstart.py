@@ -1,14 +1,18 @@
 """The README's two commands: deploy/quickstart --demo, in a copy of the tree, from nothing to a verified download."""
 
+import contextlib
 import os
 import pathlib
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import urllib.request
 
 import pytest
+
+from lib.waiting import wait_until
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
@@ -79,8 +83,9 @@ def test_sources_get_no_build(tree, checked):
     assert not (tree / "run").exists()
 
 
-def test_ctrl_c_leaves_nothing_behind(tree, checked):
-    port = free_port()
+@contextlib.contextmanager
+def running(tree, port):
+    """A quickstart --demo that says that it runs."""
     run = subprocess.Popen(
         quickstart(tree, "--demo", "--port", str(port)),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
@@ -92,17 +97,63 @@ def test_ctrl_c_leaves_nothing_behind(tree, checked):
             if line.startswith("configuration "):
                 break
         assert f"http://127.0.0.1:{port}/" in shown, shown
+        yield run
+    finally:
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGKILL)
+        run.stdout.close()
+        run.wait(60)
+
+
+def test_ctrl_c_leaves_nothing_behind(tree, checked):
+    port = free_port()
+    with running(tree, port) as run:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/zig/zig-0.13.0.tar.xz.minisig", timeout=30) as answer:
             assert answer.status == 200
         assert any("pkgmirror-fetch" in words[0] for words in processes_of(tree.parent / "run"))
         os.killpg(run.pid, signal.SIGINT)
         assert run.wait(timeout=60) == 0
-    finally:
-        if run.poll() is None:
-            os.killpg(run.pid, signal.SIGKILL)
     assert processes_of(tree.parent / "run") == []
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def test_a_second_one_in_the_folder_is_refused_and_a_killed_one_leaves_no_server(tree, checked):
+    port = free_port()
+    with running(tree, port) as run:
+        second = subprocess.run(quickstart(tree, "--port", str(free_port())), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        assert second.returncode == 1 and second.stderr == f"quickstart: another quickstart runs in {tree.parent / 'run'}: end it, or choose another folder with --dir\n"
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/health", timeout=30) as answer:
+            assert answer.status == 200
+        os.kill(run.pid, signal.SIGKILL)
+        run.wait(60)
+        wait_until(lambda: not any("lighttpd" in words[0] or words[0].endswith("pkgmirror.fcgi") for words in processes_of(tree.parent / "run")),
+                   "the servers to end")
+
+
+def test_folders_that_cannot_be_written_are_told_in_a_line(tree):
+    """One that another user made, as sudo does; one that cannot be made; sources on a read-only file system that need autoreconf."""
+    place = pathlib.Path(tempfile.mkdtemp(prefix="pkgmirror-quick-"))
+    try:
+        place.chmod(0o755)
+        (place / "tree/deploy").mkdir(parents=True)
+        for name in ("configure.ac", "Makefile.am", "deploy/quickstart"):
+            shutil.copy2(TOP / name, place / "tree" / name)
+        (place / "run/log").mkdir(parents=True)
+        (place / "run").chmod(0o777)
+        command = [place / "tree/deploy/quickstart", "--port", str(free_port()), "--dir"]
+        nobody = ["setpriv", "--reuid=nobody", "--clear-groups"]
+        read_only = ["unshare", "--mount", "sh", "-ec", f'mount --bind {place}/tree {place}/tree && mount -o remount,bind,ro {place}/tree && exec "$@"', "sh"]
+        for before, folder, said in (
+            (nobody, place / "run", f"{place}/run is not yours to write to: remove it, or choose another folder with --dir"),
+            (nobody, place / "other", f"{place}/other cannot be made: choose another folder with --dir"),
+            (read_only, place / "third", "the build failed"),
+        ):
+            done = subprocess.run([*before, *command, folder], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, cwd="/")
+            assert done.returncode == 1 and said in done.stderr and done.stderr.count("\n") == 1, done
+        assert f"{place}/tree cannot be written to" in done.stdout
+    finally:
+        shutil.rmtree(place)
 
 
 @pytest.mark.parametrize(
