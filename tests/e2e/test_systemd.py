@@ -126,6 +126,20 @@ def test_who_was_killed_is_back_however_often(machine):
     wait_until(lambda: machine.status("/zig/zig-x86_64-linux-9.9.8.tar.xz") == "404", "an answer of upstream's")
 
 
+def test_an_upgrade_fails_no_request(machine):
+    """Hits and what the responder answers, while programs and units are exchanged."""
+    name = machine.shell("cd /var/lib/pkgmirror/public/zig && ls *.minisig | head -n 1").strip()
+    machine.shell("rm -f /tmp/done /tmp/failed")
+    server, responder = main_process(machine, "lighttpd"), main_process(machine, "pkgmirror.service")
+    ask = f"curl -ksSf -o /dev/null --resolve {DOMAIN}:443:127.0.0.1 https://{DOMAIN}"
+    load = [machine.start("sh", "-c", f"while [ ! -e /tmp/done ]; do {ask}{path} 2>>/tmp/failed; done") for path in (f"/zig/{name}", "/-/health", "/zig/index.json")]
+    machine.install("lighttpd")
+    machine.run("touch", "/tmp/done")
+    assert [child.wait(60) for child in load] == [0] * 3
+    assert machine.run("cat", "/tmp/failed") == ""
+    assert main_process(machine, "lighttpd") == server and main_process(machine, "pkgmirror.service") != responder
+
+
 def test_timers_fire(machine):
     """As their calendar says: for one who was off at the time at once, here without the hours of the dice."""
     for timer in TIMERS[:2]:
@@ -171,6 +185,9 @@ def test_the_certificate_is_renewed_by_its_unit(machine):
         return machine.show("pkgmirror-acme.service", "ExecMainStatus")
 
     for server, unit in (("lighttpd", "lighttpd"), ("apache", "apache2"), ("nginx", "nginx")):
+        if server == "apache":
+            refused = machine.install(server, status=1)
+            assert refused == "install: port 80 is in use, and lighttpd runs: end it first (systemctl disable --now lighttpd); nothing was changed\n"
         if server != "lighttpd":
             if server == "nginx":
                 machine.shell("echo 'offload = \"x-accel-redirect\"' >>/etc/pkgmirror.conf")
@@ -190,6 +207,29 @@ def test_the_certificate_is_renewed_by_its_unit(machine):
         assert machine.digest(f"/zig/{NIGHTLY}") == machine.run("sha256sum", f"{UPSTREAM}/www/builds/{NIGHTLY}").split()[0]
     said = machine.journal("pkgmirror-acme.service")
     assert not re.search(r"denied|not permitted|Read-only|SIGSYS", said), said
+
+
+def test_caddy_gets_its_certificate_by_itself(machine):
+    """By the challenge over http, which is the only one that it may use here: all else on port 80 is redirected."""
+    machine.run("curl", "-sSf", "--cacert", f"{UPSTREAM}/ca.pem", "-o", "/srv/root.pem", "https://127.0.0.1:15000/roots/0")
+    machine.run("tee", "/etc/caddy/Caddyfile", text_in=f"""{{
+        acme_ca https://127.0.0.1:14000/dir
+        acme_ca_root {UPSTREAM}/ca.pem
+        cert_issuer acme {{
+            disable_tlsalpn_challenge
+        }}
+    }}""")
+    machine.systemctl("stop", "nginx")
+    machine.install("caddy")
+    ask = f"curl -sSf --cacert /srv/root.pem --resolve {DOMAIN}:443:127.0.0.1 --resolve {DOMAIN}:80:127.0.0.1"
+    machine.wait(f"{ask} https://{DOMAIN}/-/health", "a certificate of the authority")
+    assert machine.shell("stat -c '%U %G %a' /run/pkgmirror/fcgi.sock").strip() == "pkgmirror caddy 660"
+    assert machine.get(f"http://{DOMAIN}/zig/x?source=y", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}") == f"308 https://{DOMAIN}/zig/x?source=y"
+    assert machine.get(f"http://{DOMAIN}/.well-known/acme-challenge/none", "-o", "/dev/null", "-w", "%{http_code}") != "200"
+    assert machine.digest(f"/zig/{NIGHTLY}") == machine.run("sha256sum", f"{UPSTREAM}/www/builds/{NIGHTLY}").split()[0]
+    pid = main_process(machine, "caddy")
+    machine.systemctl("reload", "caddy")
+    assert main_process(machine, "caddy") == pid and machine.status("/-/health") == "200"
 
 
 def test_stop_leaves_nothing_and_start_begins_again(machine):
@@ -212,5 +252,5 @@ def test_uninstall_leaves_no_unit_and_no_process(machine):
     assert machine.processes() == []
     assert machine.systemctl("list-units", "--all", "--no-legend", "--plain", "pkgmirror*") == ""
     assert machine.systemctl("list-unit-files", "--no-legend", "pkgmirror*", status=None) == ""
-    assert machine.state("nginx") == "active"
+    assert machine.state("caddy") == "active"
     assert machine.shell(f"ls '/var/lib/pkgmirror/public/zig/{NIGHTLY}'")
