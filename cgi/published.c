@@ -49,6 +49,8 @@ static bool send_offload(
 	r.offload_root = hand == HAND_SENDFILE ? site->config->state_dir : "";
 	r.offload_prefix = hand == HAND_SENDFILE ? "/public/" : "/_files/";
 	r.offload_path = path;
+	/* nginx would say it a second time. */
+	r.ranges = hand == HAND_SENDFILE;
 	return respond_head(x, &r);
 }
 

@@ -1,7 +1,10 @@
 """Apache in front of the mirror, with the files of deploy/apache/."""
 
+import pytest
+
 from lib.fronts import Apache
-from lib.server_suite import RedirectSuite, assert_limited, serving
+from lib.limits import assert_limited
+from lib.server_suite import RedirectSuite, serving
 
 
 class TestApache(RedirectSuite):
@@ -13,6 +16,7 @@ class TestApache(RedirectSuite):
     }
 
 
-def test_who_asks_too_fast_is_told_429(authority, signer):
-    with serving(Apache(limited=True), authority, signer) as served:
-        assert_limited(served)
+@pytest.mark.parametrize("hits", ["static", "offload"])
+def test_who_asks_too_fast_is_told_429(authority, signer, hits):
+    with serving(Apache(hits, limited=True), authority, signer) as served:
+        assert_limited(served, 10)

@@ -1,7 +1,10 @@
 """Lighttpd in front of the mirror, with the files of deploy/lighttpd/."""
 
+import pytest
+
 from lib.fronts import Lighttpd
-from lib.server_suite import RedirectSuite, assert_limited, serving
+from lib.limits import assert_limited
+from lib.server_suite import RedirectSuite, serving
 
 
 class TestLighttpd(RedirectSuite):
@@ -13,6 +16,7 @@ class TestLighttpd(RedirectSuite):
     }
 
 
-def test_who_asks_too_fast_is_told_429(authority, signer):
-    with serving(Lighttpd(limited=True), authority, signer) as served:
+@pytest.mark.parametrize("hits", ["static", "offload"])
+def test_who_asks_too_fast_is_told_429(authority, signer, hits):
+    with serving(Lighttpd(hits, limited=True), authority, signer) as served:
         assert_limited(served)

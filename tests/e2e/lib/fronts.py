@@ -269,7 +269,8 @@ class Apache(Front):
         return {"/run/pkgmirror/fcgi.sock": self.fastcgi}
 
     def limit_text(self):
-        return "" if not self.limited else (DEPLOY / "apache/rate-limit.conf").read_text()
+        """So few at once that a machine under load sees more of them in a second."""
+        return "" if not self.limited else adapt((DEPLOY / "apache/rate-limit.conf").read_text(), {"Count        200": "Count        20"})
 
     def write(self):
         (self.folder / "apache2.conf").write_text(self.main() + self.site())
@@ -294,7 +295,7 @@ class Apache(Front):
 
 
 class ApacheFcgid(Apache):
-    shipped = {"static": "pkgmirror-fcgid.conf"}
+    shipped = {"static": "pkgmirror-fcgid.conf", "offload": "pkgmirror-fcgid-offload.conf"}
     modules = ("mpm_event", "fcgid", "headers", "http2", "rewrite", "socache_shmcb", "ssl", "xsendfile")
 
     def responder_places(self):
@@ -319,21 +320,28 @@ class ApacheFcgid(Apache):
 
 class Htaccess(Apache):
     """Shared hosting: the operator has a folder, an .htaccess in it, and CGI. `module` is "cgi" (mpm_prefork) or "cgid"
-    (mpm_event), `stream` whether the two lines stay that let a new file be passed on while it comes."""
+    (mpm_event), `stream` whether the two lines stay that let a new file be passed on while it comes, `redirects` whether those are taken
+    out of their comment that send http to https."""
 
     offload = "local-redirect"
 
-    def __init__(self, module="cgid", stream=True, mount=""):
-        super().__init__("static", mount)
+    shipped = {"static": "htaccess", "offload": "htaccess-offload"}
+
+    def __init__(self, module="cgid", stream=True, mount="", hits="static", redirects=True):
+        super().__init__(hits, mount)
         mpm = {"cgi": "mpm_prefork", "cgid": "mpm_event"}[module]
         self.modules = (mpm, module, "headers", "rewrite", "socache_shmcb", "ssl") + (("http2",) if module == "cgid" else ())
-        self.streams = stream
+        self.streams, self.redirects = stream, redirects
         self.http2 = module == "cgid"  # mod_http2 and mpm_prefork do not go together
 
     def site(self):
         top = self.folder / "www"
         cgid = f"ScriptSock {self.folder}/cgisock\n" if "cgid" in self.modules else ""
         return cgid + f"""
+<VirtualHost *:{self.http}>
+    ServerName {self.host}
+    DocumentRoot {top}
+</VirtualHost>
 <VirtualHost *:{self.port}>
     ServerName {self.host}
     SSLEngine on
@@ -341,15 +349,15 @@ class Htaccess(Apache):
     SSLCertificateKeyFile {self.tls_folder}/key.pem
     {"Protocols h2 http/1.1" if "http2" in self.modules else ""}
     DocumentRoot {top}
-    <Directory {top}>
-        AllowOverride FileInfo Options=ExecCGI,FollowSymLinks,Indexes
-        Options Indexes
-        Require all granted
-    </Directory>
-    <Directory {self.mirror.state}/public>
-        Require all granted
-    </Directory>
 </VirtualHost>
+<Directory {top}>
+    AllowOverride FileInfo Options=ExecCGI,FollowSymLinks,Indexes
+    Options Indexes
+    Require all granted
+</Directory>
+<Directory {self.mirror.state}/public>
+    Require all granted
+</Directory>
 """ + self.limit_text()
 
     def start_responder(self):
@@ -361,11 +369,13 @@ class Htaccess(Apache):
             changes = {"/home/you/pkgmirror.conf": f"{self.mirror.configuration}\n" + "".join(f'SetEnv {k} "{v}"\n' for k, v in SANITIZERS.items())}
             if not self.streams:
                 changes |= {"SetEnv ap_trust_cgilike_cl 1\n": "", "SetEnv PKGMIRROR_STREAM 1\n": ""}
-            (home / ".htaccess").write_text(adapt((DEPLOY / "apache/htaccess").read_text(), changes))
+            if self.redirects:
+                changes |= {"#RewriteCond %{HTTPS}": "RewriteCond %{HTTPS}", "#RewriteRule ^(?!": "RewriteRule ^(?!"}
+            (home / ".htaccess").write_text(adapt((DEPLOY / "apache" / self.shipped[self.hits]).read_text(), changes))
             shutil.copy2(self.programs / "pkgmirror.fcgi", self.script)
             shutil.copy2(self.programs / "pkgmirror-fetch", home / "pkgmirror-fetch")
             (home / "public").symlink_to(self.mirror.state / "public")
-            self.challenges = home
+            self.challenges = self.folder / "www"
         self.script.chmod(0o755)
 
     def stop_responder(self):
