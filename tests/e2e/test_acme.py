@@ -319,7 +319,7 @@ def wrapper(tmp_path):
 
 def pair(wrapper, days, name=NAME):
     """A certificate with so many days left, where the web server reads it."""
-    wrapper("placeholder", "--domain", name)
+    wrapper("placeholder", "--domain", name, status=None)
     place = wrapper.tls / "pair.test"
     place.mkdir()
     run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", days, "-subj", f"/CN={name}",
@@ -334,6 +334,25 @@ def test_staging_is_the_authoritys_own(wrapper):
     wrapper("issue", "--domain", NAME, "--domain", f"www.{NAME}", "--server", "none", "--webroot", wrapper.folder / "webroot", status=1)
     assert wrapper.calls()[1][:5] == ["--issue", "-d", NAME, "-d", f"www.{NAME}"] and wrapper.calls()[1][8] == "letsencrypt"
     assert not (wrapper.tls / "fullchain.pem").exists()
+
+
+def test_no_key_is_on_a_command_line(wrapper):
+    """Nor a line of one: each program that runs is looked at, the wrapper's own commands and what they start."""
+    calls = wrapper.folder / "executed"
+    command = ["strace", "-f", "-s", "100000", "-e", "trace=execve", "-o", calls, ACME]
+    seen = ""
+    for words in (["placeholder", "--domain", NAME], ["install-pair"], ["check"]):
+        run([*command, *words], env=wrapper.env, status=None)
+        seen += calls.read_text()
+        if words[0] == "placeholder":
+            pair(wrapper, 60)
+            shutil.copytree(wrapper.tls / "pair.test", wrapper.tls / "incoming")
+            (wrapper.etc / "acme.conf").write_text(f"domain={NAME}\nserver=none\nreload=\n")
+    assert os.readlink(wrapper.tls / "current").startswith("pair.") and os.readlink(wrapper.tls / "current") != "pair.test"
+    assert seen.count('"openssl"') > 4 and "key.pem" in seen
+    keys = [key.read_text().splitlines()[1:-1] for key in wrapper.tls.rglob("key.pem")]
+    assert keys and all(lines for lines in keys)
+    assert [line for lines in keys for line in lines if line in seen] == []
 
 
 def test_without_acme_sh_one_line_says_how_to_get_it(wrapper):

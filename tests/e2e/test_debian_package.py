@@ -1,5 +1,6 @@
 """The Debian package: built by deploy/debian/build, judged by lintian, installed, upgraded, removed and purged on a throw-away machine."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -9,6 +10,7 @@ import tarfile
 
 import pytest
 
+from lib.booted import Booted
 from lib.machine import DOMAIN, Machine
 from lib.process import TOP, run
 from lib.zig import bytes_for
@@ -18,6 +20,7 @@ BODY = bytes_for(NAME, 100_000)
 WHOLE = hashlib.sha256(BODY).hexdigest()
 PROGRAMS = ["usr/bin/pkgmirror-inspect", "usr/libexec/pkgmirror/pkgmirror-fetch", "usr/libexec/pkgmirror/pkgmirror.fcgi",
             "usr/sbin/pkgmirror-acme", "usr/sbin/pkgmirror-warm"]
+SERVICES = ("pkgmirror.service", "pkgmirror-fetch.service", "pkgmirror-warm.service")
 CONFFILES = ["/etc/logrotate.d/pkgmirror", "/etc/pkgmirror.conf"]
 # The whole of what a package of ours may put anywhere.
 PLACES = re.compile(r"(etc/(logrotate\.d/pkgmirror|pkgmirror\.conf)|lib/systemd/system/pkgmirror[-a-z]*\.(service|socket|timer)"
@@ -55,19 +58,28 @@ def unpacked(package, tmp_path_factory):
     return root
 
 
-@pytest.fixture
-def machine(package):
-    machine = Machine()
+@contextlib.contextmanager
+def with_package(kind, package):
+    machine = kind()
     try:
         # The index of manual pages takes most of dpkg's time.
         machine.shell("rm -f /var/lib/man-db/auto-update")
         subprocess.run(machine.command(["sh", "-ec", "mkdir /src && cat >/src/pkgmirror.deb"]), input=package.read_bytes(), check=True)
         yield machine
-    except BaseException:
-        print(machine.log())
-        raise
     finally:
         machine.close()
+
+
+@pytest.fixture
+def machine(package):
+    with with_package(Machine, package) as machine:
+        yield machine
+
+
+@pytest.fixture
+def booted(package):
+    with with_package(Booted, package) as machine:
+        yield machine
 
 
 # ---- what is built --------------------------------------------------------------------------------------------------------------
@@ -225,6 +237,23 @@ def test_install_upgrade_remove_purge(machine, unpacked):
     assert machine.shell(f"sha256sum <{place}").split()[0] == WHOLE and machine.shell("stat -c %U /var/lib/pkgmirror").strip() == "pkgmirror"
     assert [path for path in machine.changed() if not LEFT.match(path)] == []
     assert machine.shell("ls -d /etc/pkgmirror* /var/log/pkgmirror /var/lib/pkgmirror-acme /run/pkgmirror 2>/dev/null || :") == ""
+
+
+def test_where_systemd_runs_the_package_starts_upgrades_and_ends(booted):
+    running = ("pkgmirror.socket", "pkgmirror.service", "pkgmirror-fetch.service", "pkgmirror-verify.timer", "pkgmirror-prune.timer", "pkgmirror-acme.timer")
+    booted.shell("printf 'base_url = \"https://mine.example\"\\nstate_dir = \"/var/lib/pkgmirror\"\\noffline = true\\n' >/etc/pkgmirror.conf")
+    booted.run("dpkg", "--force-confold", "-i", "/src/pkgmirror.deb")
+    assert [booted.state(unit) for unit in running] == ["active"] * 6 and booted.state("pkgmirror-warm.service") == "inactive"
+    assert set(booted.processes()) == {"pkgmirror.fcgi", "pkgmirror-fetch"}
+    # The warmer when it is wanted, and from then on over an upgrade. The socket is the one of before all the time.
+    booted.systemctl("enable", "--now", "pkgmirror-warm")
+    since = {unit: booted.show(unit, "ActiveEnterTimestampMonotonic") for unit in (*running, "pkgmirror-warm.service")}
+    booted.run("dpkg", "-i", "/src/pkgmirror.deb")
+    assert {unit for unit in since if booted.show(unit, "ActiveEnterTimestampMonotonic") == since[unit]} & {*SERVICES, "pkgmirror.socket"} == {"pkgmirror.socket"}
+    assert [booted.state(unit) for unit in since] == ["active"] * 7 and booted.systemctl("--failed", "--no-legend", "--plain") == ""
+    booted.run("dpkg", "--purge", "pkgmirror")
+    assert booted.processes() == []
+    assert booted.systemctl("list-units", "--all", "--no-legend", "--plain", "pkgmirror*") == ""
 
 
 def test_the_web_servers_take_what_readme_debian_tells(machine):

@@ -47,9 +47,6 @@ def machine():
     machine = Machine()
     try:
         yield machine
-    except BaseException:
-        print(machine.log())
-        raise
     finally:
         machine.close()
 

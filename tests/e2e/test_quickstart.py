@@ -97,7 +97,7 @@ def running(tree, port):
             if line.startswith("configuration "):
                 break
         assert f"http://127.0.0.1:{port}/" in shown, shown
-        yield run
+        yield run, shown
     finally:
         if run.poll() is None:
             os.killpg(run.pid, signal.SIGKILL)
@@ -107,7 +107,12 @@ def running(tree, port):
 
 def test_ctrl_c_leaves_nothing_behind(tree, checked):
     port = free_port()
-    with running(tree, port) as run:
+    with running(tree, port) as (run, shown):
+        # What it says that one can do now, as it says it.
+        said = "\n".join(line for line in shown.splitlines() if line.startswith("    "))
+        assert said.count("\n") == 7
+        tried = subprocess.run(["bash", "-ec", said], cwd=tree.parent, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+        assert tried.returncode == 0 and "Signature and comment signature verified" in tried.stdout and "free on disk" in tried.stdout, tried.stdout
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/zig/zig-0.13.0.tar.xz.minisig", timeout=30) as answer:
             assert answer.status == 200
         assert any("pkgmirror-fetch" in words[0] for words in processes_of(tree.parent / "run"))
@@ -120,7 +125,7 @@ def test_ctrl_c_leaves_nothing_behind(tree, checked):
 
 def test_a_second_one_in_the_folder_is_refused_and_a_killed_one_leaves_no_server(tree, checked):
     port = free_port()
-    with running(tree, port) as run:
+    with running(tree, port) as (run, _):
         second = subprocess.run(quickstart(tree, "--port", str(free_port())), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
         assert second.returncode == 1 and second.stderr == f"quickstart: another quickstart runs in {tree.parent / 'run'}: end it, or choose another folder with --dir\n"
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/health", timeout=30) as answer:

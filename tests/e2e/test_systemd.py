@@ -204,7 +204,11 @@ def test_the_certificate_is_renewed_by_its_unit(machine):
         # It is shown, by a server that was reloaded, not restarted.
         assert main_process(machine, unit) == pid
         machine.run("pkgmirror-acme", "check")
-        assert machine.digest(f"/zig/{NIGHTLY}") == machine.run("sha256sum", f"{UPSTREAM}/www/builds/{NIGHTLY}").split()[0]
+        # Both ways of a file, as installed.
+        for mode in ("static", "offload"):
+            if mode == "offload":
+                machine.install(server, "--mode", mode)
+            assert machine.digest(f"/zig/{NIGHTLY}") == machine.run("sha256sum", f"{UPSTREAM}/www/builds/{NIGHTLY}").split()[0]
     said = machine.journal("pkgmirror-acme.service")
     assert not re.search(r"denied|not permitted|Read-only|SIGSYS", said), said
 

@@ -6,7 +6,7 @@ import pathlib
 import signal
 import subprocess
 
-from .machine import Machine
+from .machine import DOMAIN, Machine
 from .process import STARTER
 from .waiting import wait_until
 
@@ -36,6 +36,7 @@ mount -t tmpfs tmpfs run
 mkdir run/lock run/log run/log/journal
 mount -t tmpfs tmpfs tmp
 ip link set lo up
+rm -f usr/sbin/policy-rc.d
 tr -d - <proc/sys/kernel/random/uuid >etc/machine-id
 cd etc/systemd/system
 rm -rf multi-user.target.wants timers.target.wants sockets.target.wants
@@ -84,6 +85,13 @@ class Booted(Machine):
 
     def command(self, words):
         return ["nsenter", "--target", self.pid, "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup", "env", "--chdir=/", *map(str, words)]
+
+    def install(self, *words, status=0, **more):
+        """A web server of systemd's type "simple" is started before it listens."""
+        said = super().install(*words, status=status, **more)
+        if status == 0 and words[0] != "caddy":  # which waits for its certificate as well
+            self.wait(f"curl -ksf -o /dev/null --resolve {DOMAIN}:443:127.0.0.1 https://{DOMAIN}/-/health", "the web server")
+        return said
 
     def systemctl(self, *words, **more):
         return self.run("systemctl", *words, **more)
