@@ -26,7 +26,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { THREADS = 32, FINISH_LIMIT_SEC = 30, EXIT_CONFIG = 2, FDS_PER_THREAD = 8, FDS_OWN = 64 };
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+enum { THREADS = 32, FINISH_LIMIT_SEC = 30, EXIT_CONFIG = 2, FDS_PER_THREAD = 8, FDS_OWN = 64, HEAPS = 2 };
 
 struct options {
 	const char *config;
@@ -235,6 +239,15 @@ static bool has_starter(const struct site *site)
 	return has;
 }
 
+/* glibc gives almost every thread a heap of its own, and each keeps the most that its pages ever took: memory would
+ * grow for as long as it takes until every heap has seen the greatest page. */
+static void share_heaps(void)
+{
+#ifdef M_ARENA_MAX
+	mallopt(M_ARENA_MAX, HEAPS);
+#endif
+}
+
 static int run_fastcgi(struct site *site, const struct options *o, bool inherited)
 {
 	struct fault f = {0};
@@ -243,6 +256,7 @@ static int run_fastcgi(struct site *site, const struct options *o, bool inherite
 	sigset_t stop;
 	bool complete = true;
 
+	share_heaps();
 	/* Before libfcgi puts its own handlers there, which forget what they hear. */
 	block_stop_signals(&stop);
 	if (!gateway_open(&f) || (l = listener_open(inherited, o->socket, &f)) == NULL)
