@@ -22,7 +22,7 @@ from lib.zig import bytes_for  # noqa: E402
 
 PACE_SEC = 0.5           # the longest pause between two requests of a client
 SLOW_PIECES, SLOW_PAUSE_SEC = 10, 0.2
-TOLD = 300               # complaints in full
+TOLD = 5000              # complaints in full
 KEPT = 400               # bodies in memory
 PAGES = ("/", "/-/status", "/-/health", "/-/metrics", "/zig/community-mirrors.txt")
 ABSENT = ("/no/such", "/zig/%2e%2e/x", "/zig/x.exe", "/-/none", "/zig/zig-x86_64-linux-0.14.1.tar.gz", "/-/provenance/zig/none")
@@ -121,7 +121,7 @@ class Client:
             self.herd.complain(self.kind, self.pool, self.name, self.begun, text, answer.status)
 
     def judge_whole(self, answer):
-        self.judge(answer, answer.status == 200 and answer.whole and answer.body == self.true(self.name), "not upstream's bytes" if answer.whole else "")
+        self.judge(answer, answer.status == 200 and answer.whole and answer.body == self.true(self.name), "not upstream's bytes" if answer.whole and answer.status == 200 else "")
 
     # -- kinds
 

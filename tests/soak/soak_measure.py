@@ -12,6 +12,7 @@ FLAT_FROM = 2             # the first minute that counts
 RSS_SHARE, RSS_MORE_KIB = 1.05, 1024
 DESCRIPTORS_MORE = 2
 IDLE_MORE = 16            # kept connections to upstream, at most so many, may have come
+HEAPS, HEAP_LEAST = 2, 32 << 20
 PEAK_KIB = {"pkgmirror.fcgi": 16 * 1024, "pkgmirror-fetch": 24 * 1024}
 
 
@@ -35,6 +36,16 @@ def measure(pid):
         return int(status.split("VmRSS:")[1].split()[0]), len(os.listdir(f"/proc/{pid}/fd"))
     except (OSError, IndexError):
         return None
+
+
+def heaps(pid):
+    """How many heaps of glibc's a process has: each but the first reserves 64 MiB."""
+    count = 1
+    for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+        fields = line.split()
+        first, last = (int(n, 16) for n in fields[0].split("-"))
+        count += len(fields) == 5 and fields[1] == "---p" and last - first > HEAP_LEAST
+    return count
 
 
 class Samples:

@@ -26,7 +26,7 @@ sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from soak_measure import IDLE_MORE, MINUTE_SEC, PEAK_KIB, Samples, find, measure  # noqa: E402
+from soak_measure import HEAPS, IDLE_MORE, MINUTE_SEC, PEAK_KIB, Samples, find, heaps, measure  # noqa: E402
 from soak_world import World, wait_until  # noqa: E402
 
 CLIENTS, CLIENT_PROCESSES = 64, 2
@@ -90,6 +90,8 @@ def judge_clients(world, herds):
             if c["pool"] in MAY_FAIL and cut and "not upstream's" not in c["text"] and world.in_outage(c["begun"], c["ended"]):
                 key = f"{c['kind']} {c['status']}"
                 excused[key] = excused.get(key, 0) + 1
+            elif c["status"] == 404 and world.deleted_between(c["name"], c["begun"], c["ended"]):
+                world.count("404 of a file deleted in that moment")
             elif (shown := shown + 1) <= SHOWN:
                 world.fail(f"a client: {c['kind']} {c['pool']} {c['name']} at {c['begun'] - world.begun:.1f}-{c['ended'] - world.begun:.1f} s: {c['text']}")
             else:
@@ -165,6 +167,8 @@ def soak(world, seconds):
             most = PEAK_KIB.get(label.split(",")[0])
             if most and samples.peak[pid] > most:
                 world.fail(f"{label} had {samples.peak[pid] / 1024:.1f} MiB, more than {most / 1024:.0f}")
+            if pid not in samples.gone and heaps(pid) > HEAPS:
+                world.fail(f"{label} has {heaps(pid)} heaps, more than {HEAPS}")
         now = label_all(world)
         for pid in set(world.labels) - set(now) | samples.gone:
             world.fail(f"{world.labels[pid]} is no more")

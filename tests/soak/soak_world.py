@@ -44,6 +44,7 @@ class World:
         self.failures, self.lock = [], threading.Lock()
         self.stop = threading.Event()
         self.outages = []         # (begin, end) by the monotonic clock
+        self.deletions = []       # (time, name)
         self.told = {}            # counts of what happened
         self.releases = []        # names of nightlies, the oldest first
         self.plan = {"stable": list(STABLE), "files": {}, "hot": [], "fresh": [], "cold": [], "bad": [BAD]}
@@ -165,6 +166,7 @@ class World:
         return all((mirror.state / "public/zig" / name).exists() for mirror in self.mirrors)
 
     def delete(self, names):
+        self.deletions += [(time.monotonic(), name) for name in names]
         for mirror in self.mirrors:
             for name in names:
                 link = mirror.state / "public/zig" / name
@@ -184,6 +186,10 @@ class World:
     def in_outage(self, begun, ended):
         """Whether upstream was away, or is left alone for having been away, at some time between."""
         return any(ended >= first and begun <= last + AFTER_OUTAGE_SEC for first, last in self.outages)
+
+    def deleted_between(self, name, begun, ended):
+        """Whether somebody deleted it just when a client, who had not looked at the plan for long, asked for it."""
+        return any(what == name and begun <= at <= ended for at, what in self.deletions)
 
     def operate(self, mirror):
         """An operator who does one thing after the other."""
