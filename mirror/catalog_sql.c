@@ -296,8 +296,13 @@ void catalog_prepare(const char *state_dir, bool network_fs)
 	char file[sizeof((struct catalog *)0)->file];
 	struct fault f;
 	snprintf(file, sizeof file, "%s/catalog.db-shm", state_dir);
-	if (!network_fs && access(file, F_OK) != 0)
-		catalog_close(catalog_open(state_dir, CATALOG_READ, false, &f));
+	if (network_fs || access(file, F_OK) == 0)
+		return;
+	catalog_close(catalog_open(state_dir, CATALOG_READ, false, &f));
+	/* There is no catalogue yet. SQLite takes the file that it finds. */
+	int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd >= 0)
+		close(fd);
 }
 
 bool catalog_is_gone(struct catalog *c)

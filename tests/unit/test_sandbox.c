@@ -339,10 +339,12 @@ static int as_reader(struct fixture *x)
 		catalog_close(c);
 		_exit(c != NULL ? 0 : 1);
 	}
+	catalog_prepare(x->dir, false);
 	sandbox_responder(&x->config, NULL, LOG_INFO_LEVEL);
 	close(go[0]);
 	close(go[1]);
 	MUST(waitpid(writer, &status, 0) == writer && status == 0);
+	MUST(can_open_below(x->dir, "catalog.db-shm", O_RDWR));
 	for (int i = 0; i < 2; i++) {
 		struct catalog *c = catalog_open(x->dir, CATALOG_READ, false, &f);
 		if (c == NULL)
