@@ -30,7 +30,15 @@
 #include <malloc.h>
 #endif
 
-enum { THREADS = 32, FINISH_LIMIT_SEC = 30, EXIT_CONFIG = 2, FDS_PER_THREAD = 8, FDS_OWN = 64, HEAPS = 2 };
+enum {
+	THREADS = 32,
+	FINISH_LIMIT_SEC = 30,
+	EXIT_CONFIG = 2,
+	FDS_PER_THREAD = 8,
+	FDS_OWN = 64,
+	HEAPS = 2,
+	TRIM_BEATS = 10
+};
 
 struct options {
 	const char *config;
@@ -248,13 +256,29 @@ static void share_heaps(void)
 #endif
 }
 
+/* Until we are asked to stop. False when it has to be before. */
+static bool watch_over(const struct site *site, const sigset_t *stop)
+{
+	for (int beat = 1; sigtimedwait(stop, NULL, &(struct timespec){.tv_sec = JOURNAL_DELAY_SEC}) < 0; beat++) {
+		if (!has_starter(site))
+			return false;
+		journal_flush(site->journal);
+#ifdef __GLIBC__
+		/* A moment of many pages is over, and its memory goes back. */
+		if (beat % TRIM_BEATS == 0)
+			malloc_trim(0);
+#endif
+	}
+	return true;
+}
+
 static int run_fastcgi(struct site *site, const struct options *o, bool inherited)
 {
 	struct fault f = {0};
 	struct listener *l = NULL;
 	struct workers *w = NULL;
 	sigset_t stop;
-	bool complete = true;
+	bool complete;
 
 	share_heaps();
 	/* Before libfcgi puts its own handlers there, which forget what they hear. */
@@ -272,9 +296,7 @@ static int run_fastcgi(struct site *site, const struct options *o, bool inherite
 		listener_close(l);
 		return complain(&f);
 	}
-	while (sigtimedwait(&stop, NULL, &(struct timespec){.tv_sec = JOURNAL_DELAY_SEC}) < 0 &&
-	       (complete = has_starter(site)))
-		journal_flush(site->journal);
+	complete = watch_over(site, &stop);
 	listener_stop(l);
 	if (!workers_finish(w, FINISH_LIMIT_SEC)) {
 		log_event(LOG_WARN_LEVEL, "stop", "unfinished", log_int(FINISH_LIMIT_SEC).text, NULL);
