@@ -136,6 +136,7 @@ def soak(world, seconds):
         world.start()
         world.wait_idle()
         world.labels = wait_until(lambda: all_labels(world), "every process of ours")
+        world.burst()
         before = wait_until(lambda: settled(world.labels), "them to come to rest")
         world.begun = time.monotonic()
         samples = Samples(world.labels)

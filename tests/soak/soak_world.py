@@ -8,6 +8,7 @@ import random
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / folder) for folder in ("e2e", "faults")]
 
@@ -35,6 +36,7 @@ OUTAGE_EVERY, OUTAGE_SEC = 20, 2  # steps, and how long
 AFTER_OUTAGE_SEC = 20     # retries, the host is left alone, the trial
 PRUNE_AHEAD_SEC = 560     # prune spares what was used in the last ten minutes: so those are 40 s
 ANOTHER = 75
+BURST, BURST_TIMES = ("/", "/-/status", "/-/health", "/-/metrics", "/zig/index.json", "/-/provenance/zig/zig-0.14.1.tar.xz"), 3
 FAULTS = ({}, {}, {"status": 503}, {"status": 500}, {"cut": 70_000}, {"cut": 0}, {"rate": 150_000}, {"chunked": True})
 
 
@@ -219,6 +221,17 @@ class World:
         else:
             done = mirror.program("pkgmirror-warm", "--json", *words, status=None, env=env)
         return done.returncode, done.stdout + done.stderr
+
+    def burst(self):
+        """Every page by 64 clients at once, and again: each thread has touched its stack, and memory that only grows to where it was
+        is no leak."""
+        def ask(mirror):
+            for path in BURST * BURST_TIMES:
+                mirror.get(path)
+
+        with ThreadPoolExecutor(64) as pool:
+            for done in [pool.submit(ask, mirror) for mirror in self.mirrors for _ in range(32)]:
+                done.result()
 
     def wait_idle(self):
         """Until the services have nothing more to do."""

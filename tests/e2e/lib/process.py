@@ -101,6 +101,13 @@ class Process:
         return status
 
 
+def program_of(exe, words):
+    """The name of a program, by its file and its command line: valgrind stands before what it runs."""
+    if os.path.basename(exe).startswith("memcheck-"):
+        exe = next((word for word in words.decode(errors="replace").split("\0")[1:] if word and not word.startswith("-")), "")
+    return os.path.basename(exe)
+
+
 def processes(program, word):
     """The ids of the live processes of a program that have `word` in their command line or environment. What is left outside
     of a confined program to start services is none of them."""
@@ -111,9 +118,10 @@ def processes(program, word):
         try:
             if (entry / "comm").read_text().strip() == STARTER:
                 continue
-            if os.path.basename(os.readlink(entry / "exe")) != program or (entry / "stat").read_text().split(") ")[1][0] == "Z":
+            words = (entry / "cmdline").read_bytes()
+            if program_of(os.readlink(entry / "exe"), words) != program or (entry / "stat").read_text().split(") ")[1][0] == "Z":
                 continue
-            if word.encode() in (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes():
+            if word.encode() in words + (entry / "environ").read_bytes():
                 found.append(int(entry.name))
         except OSError:
             continue
