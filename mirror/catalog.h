@@ -26,8 +26,8 @@ struct catalog *catalog_open(const char *state_dir, enum catalog_mode mode, bool
     __attribute__((warn_unused_result));
 
 /* Sees to it that a program which may write nothing beside the catalogue can read it later on: opens it once for
- * reading when the shared memory of its write-ahead log is missing, which makes that. Where there is no catalogue yet it
- * makes an empty one of these: a reader that may not write it fails whenever another process has just begun it. */
+ * reading when the shared memory of its write-ahead log is missing, which makes that. Where there is no catalogue yet
+ * it makes an empty one of these: a reader that may not write it fails whenever another process has just begun it. */
 void catalog_prepare(const char *state_dir, bool network_fs);
 
 /* True when its file was deleted or replaced since it was opened. One stat(2). */

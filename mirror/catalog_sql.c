@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -213,8 +214,7 @@ static bool look(struct catalog *c, int64_t *version, struct fault *f)
 	return ok;
 }
 
-/* SQLite makes its file and does not sync the folder: a power cut could lose the name, and with it what was synced
- * since. */
+/* SQLite does not sync the folder of its file: a power cut could lose the name, and what was synced with it. */
 static bool sync_folder(struct catalog *c, struct fault *f)
 {
 	char folder[sizeof c->file];
@@ -296,13 +296,10 @@ void catalog_prepare(const char *state_dir, bool network_fs)
 	char file[sizeof((struct catalog *)0)->file];
 	struct fault f;
 	snprintf(file, sizeof file, "%s/catalog.db-shm", state_dir);
-	if (network_fs || access(file, F_OK) == 0)
-		return;
-	catalog_close(catalog_open(state_dir, CATALOG_READ, false, &f));
-	/* There is no catalogue yet. SQLite takes the file that it finds. */
-	int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd >= 0)
-		close(fd);
+	if (!network_fs && access(file, F_OK) != 0) {
+		catalog_close(catalog_open(state_dir, CATALOG_READ, false, &f));
+		(void)!mknod(file, S_IFREG | 0644, 0); /* when there is no catalogue yet; SQLite takes what it finds */
+	}
 }
 
 bool catalog_is_gone(struct catalog *c)
