@@ -171,7 +171,7 @@ bool job_fits_file(struct job *j, struct fault *f)
 {
 	struct route route;
 	struct catalog_kept e;
-	struct verify_verdict verdict;
+	struct verify_verdict verdict = {0};
 	if (!j->route.signature || !find_file(j, &route, &e) || judge_file(j, &route, &e, &verdict, f))
 		return true;
 	/* A file that is gone or cannot be read says nothing. */
@@ -220,7 +220,7 @@ void job_note_signed(struct job *j)
 	char place[ROUTE_STORE_CAP];
 	struct route route;
 	struct catalog_kept e;
-	struct verify_verdict verdict;
+	struct verify_verdict verdict = {0};
 	struct fault f;
 	if (j->route.signature && find_file(j, &route, &e) && strcmp(e.verdict, "signed") != 0 &&
 	    store_target(j->fetch->store, e.path, place, sizeof place) && judge_file(j, &route, &e, &verdict, &f))

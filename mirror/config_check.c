@@ -68,7 +68,9 @@ bool config_check_upstream(char *url, bool allow_http, struct reason *why)
 		return reason_set(why, "a URL with a query or a placeholder");
 	if (strlen(url) > PATTERN_CAP)
 		return reason_set(why, "longer than 512 bytes");
-	strip_slash(url);
+	/* All of them: what is printed is read back as the same. */
+	while (url[strlen(url) - 1] == '/')
+		strip_slash(url);
 	return true;
 }
 
