@@ -148,13 +148,13 @@ class Curl:
         return self.body.stat().st_size if self.body.exists() else 0
 
     def result(self):
-        out, error = self.child.communicate(timeout=60)
+        out, error = self.child.communicate(timeout=300)
         assert self.child.returncode == 0, f"curl: {out} {error}"
         return out.split()
 
     def assert_failed(self, midway):
         """It failed; `midway`: after a good status and some bytes."""
-        out, error = self.child.communicate(timeout=60)
+        out, error = self.child.communicate(timeout=300)
         assert self.child.returncode != 0, f"curl took a torn file for a whole one: {out}"
         assert not midway or (out.split()[1] == "200" and self.child.returncode != 22), f"{out} {error}"
 
