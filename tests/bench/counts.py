@@ -7,7 +7,9 @@ import subprocess
 import tempfile
 
 import measure
-from stacks import lighttpd
+import stacks
+from origin import VERSION
+from stacks import Nginx, lighttpd
 
 from lib import fastcgi
 from lib.process import BUILD, Process, end_process, read_log
@@ -15,6 +17,11 @@ from lib.waiting import wait_until
 
 CALLGRIND = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
 CALLS = ["strace", "-f", "-qq", "-o"]
+
+
+def collected(said):
+    """What callgrind counted of the process that it began with, which is the first to say something: what that forked tells a sum, too."""
+    return int(re.search(rf"=={re.search(r'==([0-9]+)==', said)[1]}== Collected : (\d+)", said)[1])
 
 
 class Served:
@@ -41,7 +48,7 @@ class Served:
         return read_log(log)
 
     def instructions(self, target, times):
-        one, two = (int(re.findall(r"Collected : (\d+)", self.ask(CALLGRIND, target, n))[-1]) for n in (times, 2 * times))
+        one, two = (collected(self.ask(CALLGRIND, target, n)) for n in (times, 2 * times))
         return (two - one) / times
 
     def calls(self, target, times):
@@ -53,6 +60,40 @@ class Served:
         return (counts[1] - counts[0]) / times
 
 
+def calls_of(server, stack, path, times):
+    """System calls of a web server a hit, on one kept connection."""
+    client = measure.Client(stack.port)
+    client.get(path)
+    with tempfile.NamedTemporaryFile(prefix="bench-trace-") as trace:
+        pids = [pid for pid in stack.pids() if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == server]
+        tracer = Process("strace", ["strace", "-f", "-q", "-o", trace.name, *(f"-p{pid}" for pid in pids)], f"{trace.name}.log")
+        tracer.start(live=lambda: all(traced(pid) for pid in pids))
+        try:
+            for _ in range(times):
+                client.get(path)
+        finally:
+            end_process(tracer.child.pid, signal.SIGTERM)
+            tracer.stop()
+            pathlib.Path(f"{trace.name}.log").unlink()
+        return len(re.findall(r"^\d+ +(?!\+\+\+|---|<\.\.\.)\w+\(", read_log(trace.name), re.MULTILINE)) / times
+
+
+def traced(pid):
+    return not re.search(r"^TracerPid:\t0$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+
+
+def of_servers(bench, keep, name, times):
+    """What the web server does more for a file of the mirror than for one of its own."""
+    root = bench.origin.root / "download" / VERSION
+    for server, static, ours in (
+            ("lighttpd", keep(stacks.Lighttpd(stacks.PLAIN, root=root)), keep(bench.ours(lighttpd()))),
+            ("nginx", keep(Nginx(stacks.STATIC)).start(root=root), keep(bench.ours(Nginx(stacks.STATIC_FIRST))))):
+        assert measure.Client(ours.port).get(f"/zig/{name}", close=True)
+        wait_until(lambda m=ours.mirror: (m.state / "public/zig" / name).exists(), "the file to be published")
+        bench.results.add(f"count {server} static calls", calls_of(server, static, f"/{name}", times))
+        bench.results.add(f"count {server} ours calls", calls_of(server, ours, f"/zig/{name}", times))
+
+
 def cgi(command, environment, wrapper):
     done = subprocess.run([*wrapper, *command], env=environment, check=True, capture_output=True, text=True)
     return done.stderr
@@ -60,7 +101,7 @@ def cgi(command, environment, wrapper):
 
 def run(bench, keep):
     bench.say("counts")
-    results, times = bench.results, 20 if bench.options.quick else 100
+    results, times = bench.results, 50 if bench.options.quick else 200
     name = bench.origin.files(1, 1000)[0] + ".minisig"
     mirrors = {"offload": keep(bench.ours(lighttpd(hits="offload"))).mirror, "self": keep(bench.ours(lighttpd(hits="self"))).mirror}
     for mirror in mirrors.values():
@@ -74,11 +115,12 @@ def run(bench, keep):
         for who, program in programs.items():
             results.add(f"count {who} instructions", program.instructions(f"/zig/{name}", times))
             results.add(f"count {who} calls", program.calls(f"/zig/{name}", times))
+    of_servers(bench, keep, name, times)
     environment = {"PATH": "/usr/bin:/bin", "PKGMIRROR_CONFIG": str(mirrors["offload"].configuration), "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET",
                    "REQUEST_URI": f"/zig/{name}", "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1"}
     for who, program in (("CGI", BUILD / "pkgmirror.fcgi"), ("hello CGI", BUILD / "tests/bench/hello_cgi")):
         said = cgi([program], environment, CALLGRIND)
-        results.add(f"count {who} instructions", int(re.findall(r"Collected : (\d+)", said)[-1]))
+        results.add(f"count {who} instructions", collected(said))
         with tempfile.NamedTemporaryFile(prefix="bench-trace-") as trace:
             cgi([program], environment, [*CALLS, trace.name])
             results.add(f"count {who} calls", len(re.findall(r"^\d+ +\w+\(", read_log(trace.name), re.MULTILINE)))
@@ -86,7 +128,9 @@ def run(bench, keep):
 
 
 def lines(results):
-    results.section("What a small hit costs in the responder, counted by callgrind and strace")
+    results.section("What a small hit costs, counted by callgrind and strace")
+    for server in ("lighttpd", "nginx"):
+        results.ratio(f"{server}, static first, system calls of the web server / static", f"count {server} ours calls", f"count {server} static calls")
     for title, who, against in (("offload", "offload", "hello"), ("self", "self", "hello"), ("CGI, the whole process", "CGI", "hello CGI")):
-        results.ratio(f"{title}, instructions / {against}", f"count {who} instructions", f"count {against} instructions")
-        results.ratio(f"{title}, system calls / {against}", f"count {who} calls", f"count {against} calls")
+        results.ratio(f"responder, {title}, instructions / {against}", f"count {who} instructions", f"count {against} instructions")
+        results.ratio(f"responder, {title}, system calls / {against}", f"count {who} calls", f"count {against} calls")
