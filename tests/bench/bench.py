@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 
 import stacks  # first: it makes the tests' library known
 
@@ -88,12 +89,17 @@ def measured(options):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("tests/bench/run: told to end"))
     with contextlib.ExitStack() as stack:
         bench = Bench(options, stack)
+        failed = []
         for part in options.part or PARTS:
-            bench.run(part)
+            try:
+                bench.run(part)
+            except Exception:  # what the other parts measured is not lost with it
+                traceback.print_exc()
+                failed.append(part)
         bench.say("done")
     return {
         "date": datetime.date.today().isoformat(), "machine": about, "rounds": options.rounds, "seconds": options.seconds, "quick": options.quick,
-        "sections": [section for section in bench.results.sections if section["lines"]],
+        "failed": failed, "sections": [section for section in bench.results.sections if section["lines"]],
     }, bench.results
 
 
@@ -104,6 +110,8 @@ def main():
         return
     found, results = measured(options)
     results.show()
+    if found["failed"]:
+        print(f"\nfailed: {', '.join(found['failed'])}", file=sys.stderr)
     text = json.dumps(found, indent=1) + "\n"
     if options.json:
         pathlib.Path(options.json).write_text(text)
@@ -111,6 +119,8 @@ def main():
         document.KEPT.write_text(text)
         document.PAGE.write_text(document.render(found))
         print(f"\nwritten: {document.KEPT} and {document.PAGE}")
+    if found["failed"]:
+        sys.exit(1)
 
 
 main()
