@@ -5,6 +5,7 @@ import pytest
 pytest.register_assert_rewrite("lib.server_suite")
 
 from lib.authority import Authority
+from lib.figures import figures
 from lib.lighttpd import MODES, Lighttpd
 from lib.mirror import Mirror
 from lib.process import LIVE_LOGS, TOP, read_log, run
@@ -25,6 +26,14 @@ def pytest_runtest_makereport(item, call):
             text = read_log(path)
             if text:
                 report.sections.append((f"log of {name}", text[-LOG_SHOWN:]))
+
+
+def pytest_terminal_summary(terminalreporter):
+    found = list(figures(terminalreporter.stats.get("passed", [])))
+    if found:
+        terminalreporter.section("figures")
+        for name, text in found:
+            terminalreporter.write_line(f"{name}: {text}")
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import threading
 import pytest
 
 from lib import fastcgi
+from lib.figures import figure
 from lib.process import SANITIZERS, Process, processes
 from lib.waiting import wait_until
 from lib.zig import file_name
@@ -89,7 +90,7 @@ class Door:
         wait_until(lambda: descriptors(self.pid) <= fds + BESIDE, f"no more than {fds} descriptors and {BESIDE}")
         after = resident_kib(self.pid)
         assert after <= before + GROWTH_KIB, f"{before} KiB, then {after} KiB"
-        print(f"{count} mutants twice, seed {SEED}: {fds} descriptors, {before} KiB, then {after} KiB")
+        figure(f"{count} mutants twice, seed {SEED}: {fds} descriptors, {before} KiB, then {after} KiB")
 
 
 class Asker:
@@ -125,7 +126,7 @@ class Asker:
         if what[0] is None:
             assert self.wrong is None, self.wrong
             assert self.answers > 0
-            print(f"{self.answers} right answers beside them")
+            figure(f"{self.answers} right answers beside them")
 
 
 class House:
@@ -349,7 +350,7 @@ def test_what_is_left_out_is_what_libfcgi_gives_up_at():
     choose = random.Random(SEED)
     left_out = sum(room_for(mutate(choose)[1]) >= LARGE for _ in range(ROUNDS))
     assert left_out < ROUNDS / 20
-    print(f"{left_out} of {ROUNDS} mutants are left out")
+    figure(f"{left_out} of {ROUNDS} mutants are left out")
 
 
 def test_records_gone_wrong(house):

@@ -9,6 +9,7 @@ import re
 import pytest
 
 from lib import fastcgi
+from lib.figures import figure
 from lib.process import TOP, Process, end_process, read_log, run
 from lib.waiting import wait_until
 from lib.zig import file_name
@@ -91,7 +92,7 @@ def test_instructions_of_a_fastcgi_hit(stored, offload, budget):
     mirror = stored(offload)
     one, two = (instructions(mirror, n, offload) for n in (COUNT, 2 * COUNT))
     each = (two - one) / COUNT
-    print(f"{offload}: {each:.0f} instructions a hit")
+    figure(f"{offload}: {each:.0f} instructions a hit")
     assert each < budget
 
 
@@ -102,7 +103,7 @@ def test_instructions_of_a_cgi_hit(stored):
     out, err = child.communicate(timeout=60)
     check(mirror, out, "x-sendfile")
     count = collected(err.decode())
-    print(f"CGI: {count} instructions a hit")
+    figure(f"CGI: {count} instructions a hit")
     assert count < CGI_OFFLOAD
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from lib.bare import Bare, Said
 from lib import fastcgi
+from lib.figures import figure
 from lib.packages import SRC, gz as gzipped, manifest, tar, zipped as zip_of, zst as zst_of
 from lib.waiting import wait_until
 
@@ -126,7 +127,7 @@ def test_a_bomb_is_refused_within_bounds(mirror, upstream, kind):
         watcher.stop()
     assert answer.status == 502 or not answer.whole
     row, = mirror.rows("SELECT verdict, reason FROM provenance WHERE path = ?", f"{name}/{REF}.{kind}")
-    print(f"{kind}: {len(bomb):,} bytes for {MEMBER:,}: {row['reason']}; memory {watcher.memory >> 20} MiB, disk {watcher.disk >> 20} MiB")
+    figure(f"{kind}: {len(bomb):,} bytes for {MEMBER:,}: {row['reason']}; memory {watcher.memory >> 20} MiB, disk {watcher.disk >> 20} MiB")
     assert row["verdict"] == "bad" and "unpacks to far more than it is" in row["reason"]
     assert watcher.memory < MEMORY_MAX
     assert watcher.disk < DISK_MAX

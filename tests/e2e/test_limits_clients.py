@@ -13,6 +13,7 @@ import pytest
 
 from lib import fastcgi
 from lib.bare import Bare, Said
+from lib.figures import figure
 from lib.lighttpd import Lighttpd
 from lib.process import Port, end_process
 from lib.waiting import wait_until
@@ -160,7 +161,7 @@ def test_who_reads_nothing_of_a_new_file_holds_nobody_up(make_mirror, site):
         other = file_name("0.14.1", "aarch64-macos")
         assert mirror.get(f"/zig/{other}").body == site.body(other)
         grown = rss_kib(responder) - before
-        print(f"60 clients that read nothing: the responder's memory changed by {grown} KiB")
+        figure(f"60 clients that read nothing: the responder's memory changed by {grown} KiB")
         assert grown < 8 * 1024
     wait_until(lambda: '"waiting":0' in mirror.get("/-/health").text, "them to have left")
 
@@ -179,7 +180,7 @@ def test_who_reads_nothing_of_a_file_that_is_here_holds_nobody_up(make_bare, ups
         assert mirror.front.ask(other).body == bytes_for(other, 2000)
         assert mirror.front.ask(path).body == bytes_for(path, BIG)
         grown = rss_kib(responder) - before
-        print(f"40 clients that read nothing of what is here: the responder's memory changed by {grown} KiB")
+        figure(f"40 clients that read nothing of what is here: the responder's memory changed by {grown} KiB")
         assert grown < 8 * 1024
         wait_until(lambda: waiting(mirror) == 0, "the responder to give them up")
         for reader in readers:

@@ -9,6 +9,7 @@ import sqlite3
 import time
 
 from lib.bare import Bare, flood
+from lib.figures import figure
 
 NAMES = 100_000
 UPSTREAM = int(os.environ.get("PKGMIRROR_NAMES", "3000"))
@@ -54,7 +55,7 @@ def figures(mirror):
 
 
 def show(what, found):
-    print(f"{what}: " + ", ".join(f"{name} {number:,}" for name, number in found.items()))
+    figure(f"{what}: " + ", ".join(f"{name} {number:,}" for name, number in found.items()))
 
 
 def remember(mirror, count):
@@ -86,11 +87,11 @@ def test_names_that_do_not_exist_leave_nothing_that_grows(make_mirror, site, pla
     begun = time.monotonic()
     counts = ask(names(ABSENT, reached, UPSTREAM - reached))
     seconds = time.monotonic() - begun
-    print(f"{UPSTREAM - reached:,} names that reach upstream: {seconds:.1f} s")
+    figure(f"{UPSTREAM - reached:,} names that reach upstream: {seconds:.1f} s")
     begun = time.monotonic()
     for status, count in ask(names(REFUSED, 1000, NAMES - UPSTREAM - 1000)).items():
         counts[status] = counts.get(status, 0) + count
-    print(f"{NAMES - UPSTREAM - 1000:,} names that a rule refuses: {time.monotonic() - begun:.1f} s")
+    figure(f"{NAMES - UPSTREAM - 1000:,} names that a rule refuses: {time.monotonic() - begun:.1f} s")
     after = figures(mirror)
     show("after", after)
     assert counts == {"404": NAMES - 1000 - reached}

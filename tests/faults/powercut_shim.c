@@ -310,6 +310,15 @@ WRAP_SYNC(fdatasync)
 		LEAVE(result);                                                                                         \
 	}
 
+static void note_made(const char *path, const char *at)
+{
+	struct stat st;
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+		note(CREATE, at, (int64_t)st.st_ino, 0, NULL, 0);
+}
+
+WRAP_NAME(
+    mknod, (const char *path, mode_t mode, dev_t device), (path, mode, device), AT_FDCWD, path, note_made(path, at))
 WRAP_NAME(mkdir, (const char *path, mode_t mode), (path, mode), AT_FDCWD, path, note(MAKE_FOLDER, at, 0, 0, NULL, 0))
 WRAP_NAME(mkdirat, (int dir, const char *path, mode_t mode), (dir, path, mode), dir, path,
     note(MAKE_FOLDER, at, 0, 0, NULL, 0))
