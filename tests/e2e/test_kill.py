@@ -142,7 +142,7 @@ def test_terminated_responder_finishes_what_it_sends(make_mirror, big):
     gate = big.upstream.hold(big.path(NAME), at=STEP)
     with mirror.open(f"/zig/{NAME}") as answer:
         answer.read(STEP // 2)
-        pid, = mirror.responders()
+        pid = mirror.responder()
         os.kill(pid, signal.SIGTERM)
         gate.release()
         assert answer.rest().whole

@@ -145,7 +145,7 @@ def test_who_reads_nothing_of_a_new_file_holds_nobody_up(make_mirror, site):
     site.release("0.14.1", size=BIG)
     assert mirror.get(f"/zig/{OLD}").status == 200
     gate = site.upstream.hold(site.path(NAME), at=BIG // 2)
-    responder, = mirror.responders()
+    responder = mirror.responder()
     with contextlib.ExitStack() as stack:
         for _ in range(60):
             stack.enter_context(deaf(mirror.port, f"/zig/{NAME}"))
@@ -172,7 +172,7 @@ def test_who_reads_nothing_of_a_file_that_is_here_holds_nobody_up(make_bare, ups
     path, other = tool(upstream, 1, BIG), tool(upstream, 2)
     for name in (path, other):
         assert mirror.front.ask(name).status == 200
-    responder, = mirror.responders()
+    responder = mirror.responder()
     with contextlib.ExitStack() as stack:
         readers = [stack.enter_context(mirror.front.open(path, "192.0.2.1")) for _ in range(40)]
         wait_until(lambda: waiting(mirror) == 40, "forty who read nothing")
@@ -309,7 +309,7 @@ def test_a_file_that_is_deleted_before_it_is_read_is_fetched_again(make_bare, up
     mirror = make_bare(threads=4)
     path = tool(upstream, 1)
     gate = upstream.hold(path)
-    responder, = mirror.responders()
+    responder = mirror.responder()
     with mirror.front.open(path) as s:
         gate.wait()
         os.kill(responder, signal.SIGSTOP)

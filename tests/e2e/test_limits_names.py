@@ -42,7 +42,7 @@ def memory_kib(pid):
 
 def figures(mirror):
     """What a stranger could make grow."""
-    service, responder = mirror.service(), mirror.responders()[0]
+    service, responder = mirror.service(), mirror.responder()
     sizes = {name: (mirror.state / name).stat().st_size for name in ("catalog.db", "catalog.db-wal")}
     tables = [row["name"] for row in mirror.rows("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'fetch'")]
     return {

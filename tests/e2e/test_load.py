@@ -94,7 +94,7 @@ def test_everything_at_once(busy, site):
             done.result()
     for name in NAMES:
         assert len(site.upstream.seen(site.path(name))) <= 1, name
-    assert len(busy.responders()) == 1
+    assert busy.responder()
 
 
 def test_signals_under_load(busy, site):
@@ -111,7 +111,7 @@ def test_signals_under_load(busy, site):
         for done in running:
             done.result()
     assert busy.log().count("event=stop") >= 1
-    assert len(busy.responders()) == 1
+    assert busy.responder()
 
 
 def test_a_stop_under_load(busy, site):

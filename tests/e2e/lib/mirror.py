@@ -136,6 +136,10 @@ class Mirror:
     def responders(self):
         return processes("pkgmirror.fcgi", str(self.configuration))
 
+    def responder(self):
+        """The only one: while it starts there is a fork of it for a moment, which becomes the starter."""
+        return wait_until(lambda: len(found := self.responders()) == 1 and found, "one responder")[0]
+
     def kill_service(self, number=signal.SIGKILL):
         pid = wait_until(self.service, "a fetch service")
         end_process(pid, number)
