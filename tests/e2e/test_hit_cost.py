@@ -63,8 +63,8 @@ def serve(mirror, wrapper, act):
 
 
 def collected(said):
-    """What callgrind counted of the process that it began with, which is the first to say something: what that forked tells a sum, too."""
-    return int(re.search(rf"=={re.search(r'==([0-9]+)==', said)[1]}== Collected : (\d+)", said)[1])
+    """What callgrind counted of the process that did most: what else was forked tells a sum, too, in an order that is not said."""
+    return max(map(int, re.findall(r"Collected : (\d+)", said)))
 
 
 def check(mirror, said, offload):
@@ -93,7 +93,7 @@ def test_instructions_of_a_fastcgi_hit(stored, offload, budget):
     one, two = (instructions(mirror, n, offload) for n in (COUNT, 2 * COUNT))
     each = (two - one) / COUNT
     figure(f"{offload}: {each:.0f} instructions a hit")
-    assert each < budget
+    assert 0 < each < budget
 
 
 def test_instructions_of_a_cgi_hit(stored):
