@@ -336,6 +336,20 @@ def test_staging_is_the_authoritys_own(wrapper):
     assert not (wrapper.tls / "fullchain.pem").exists()
 
 
+def test_a_true_certificate_follows_one_of_staging(authority, signer, tmp_path):
+    """Nothing is due then. Also when the true authority does not answer the first time."""
+    with with_authority(AcmeNginx, authority, signer, tmp_path) as (served, _, wrapper, issue, pebble):
+        at = issue.index("--ca") + 1
+        wrapper(*issue[:at], pebble.url + "?staging", *issue[at + 1:])
+        staging = wrapper.serial()
+        wrapper(*issue[:at], "https://127.0.0.1:1/dir", *issue[at + 1:], status=1)
+        assert wrapper.serial() == staging
+        wrapper(*issue)
+        assert seen_serial(served) == wrapper.serial() != staging
+        wrapper(*issue, status=2)
+        assert ["--force" in call for call in wrapper.calls() if call[0] == "--issue"] == [False, True, True, False]
+
+
 def test_no_key_is_on_a_command_line(wrapper):
     """Nor a line of one: each program that runs is looked at, the wrapper's own commands and what they start."""
     calls = wrapper.folder / "executed"
