@@ -163,6 +163,20 @@ def test_what_rots_is_found_by_the_timers_service_and_fetched_again(machine):
     machine.systemctl("reset-failed")
 
 
+def test_a_verify_that_another_command_keeps_out_is_tried_again(machine):
+    service = "pkgmirror-verify.service"
+    machine.shell(f"mkdir -p /run/systemd/system/{service}.d && printf '[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestartSec=100ms\n' >/run/systemd/system/{service}.d/soon.conf && systemctl daemon-reload")
+    other = machine.start("/usr/bin/python3", "-c", "import fcntl, signal\nlock = open('/var/lib/pkgmirror/run/warm.lock', 'r+')\n"
+                          "fcntl.lockf(lock, fcntl.LOCK_EX, 1, 0)\nopen('/tmp/held', 'w')\nsignal.pause()")
+    machine.wait("[ -e /tmp/held ]", "the lock")
+    machine.systemctl("start", "--no-block", service)
+    wait_until(lambda: int(machine.show(service, "NRestarts")) >= 2, "a second try")
+    assert "status=75" in machine.journal(service)
+    machine.end(other)
+    wait_until(lambda: machine.state(service) == "inactive", "the check to have ended")
+    assert machine.show(service, "Result") == "success" and machine.show(service, "ExecMainStatus") == "0", machine.journal(service)
+
+
 def test_the_certificate_is_renewed_by_its_unit(machine):
     """With Debian's pebble as the authority, behind each web server that pkgmirror-acme reloads. As one would by sudo, from a home that is not root's."""
     authority = ("--ca", "https://127.0.0.1:14000/dir", "--ca-bundle", f"{UPSTREAM}/ca.pem")
