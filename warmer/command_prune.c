@@ -176,6 +176,16 @@ static bool remove_file(struct prune *x, const char *path, struct fault *f)
 	       catalog_want_remove(w->catalog, path, f);
 }
 
+static bool remove_counted(struct prune *x, const char *path, int64_t size, struct fault *f)
+{
+	if (!x->warmer->dry_run && !remove_file(x, path, f))
+		return false;
+	x->excess -= size;
+	x->removed++;
+	x->removed_bytes += size;
+	return true;
+}
+
 /* A file and its signature. */
 static bool remove_both(struct prune *x, const struct candidate *c, struct fault *f)
 {
@@ -185,10 +195,7 @@ static bool remove_both(struct prune *x, const struct candidate *c, struct fault
 	bool has = catalog_kept_get(x->warmer->catalog, signature, &e, f);
 	if (!has && f->class != FAULT_ABSENT)
 		return false;
-	x->excess -= c->size + (has ? e.size : 0);
-	x->removed += 1 + has;
-	x->removed_bytes += c->size + (has ? e.size : 0);
-	return x->warmer->dry_run || (remove_file(x, c->path, f) && (!has || remove_file(x, signature, f)));
+	return remove_counted(x, c->path, c->size, f) && (!has || remove_counted(x, signature, e.size, f));
 }
 
 /* The leases of the file and of its signature. A dry run has nothing to lock in a state_dir that it may not write. */

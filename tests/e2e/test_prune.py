@@ -10,6 +10,7 @@ import pytest
 from lib import strace
 from lib.lighttpd import Lighttpd
 from lib.packages import SRC, gz, manifest, tar
+from lib.process import run
 from lib.waiting import wait_until
 from lib.zig import file_name
 
@@ -153,6 +154,22 @@ def test_room_is_made_by_the_least_recently_used(make_mirror, mirror):
     assert path_of("0.14.1") in mirror.published()
     assert prune(mirror, "--class", "stable")[0] == [path_of("0.14.1")]
     assert mirror.published() == []
+
+
+def test_what_cannot_be_removed_makes_no_room(mirror):
+    """A mount holds the least recently used: the next one goes in its place."""
+    for place, days in enumerate((5, 3, 1)):
+        age(mirror, path_of(DEV[place]), 20, hit=days)
+    total = mirror.rows("SELECT sum(size) AS n FROM entry")[0]["n"]
+    mirror.sections["warmer"]["max_bytes"] = str(total - SIZE)
+    mirror.write_configuration()
+    done = run(["unshare", "--mount", "sh", "-ec", 'mount --bind "$1" "$1"; shift; exec "$@"', "sh", (mirror.state / "public" / path_of(DEV[0])).resolve(),
+                mirror.build / "pkgmirror-warm", "prune", "--json"], status=1, env={"PKGMIRROR_CONFIG": str(mirror.configuration), **mirror.environment})
+    *removed, summary = map(json.loads, done.stdout.splitlines())
+    assert [line["path"] for line in removed] == [path_of(DEV[1])] and path_of(DEV[2]) in mirror.published()
+    size = mirror.rows("SELECT size FROM entry WHERE path = ?", path_of(DEV[2]) + ".minisig")[0]["size"] + SIZE
+    assert (summary["removed"], summary["bytes"], summary["failed"], summary["excess"]) == (2, size, 1, 0)
+    assert path_of(DEV[0]) in done.stderr
 
 
 def test_only_named_classes_go_whatever_the_limit_is(make_mirror, site, upstream):
