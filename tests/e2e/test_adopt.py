@@ -107,16 +107,20 @@ def test_our_own_store_after_the_catalogue_was_lost(make_mirror, site, upstream)
         file.seek(100)
         file.write(b"!!!!")
     (mirror.state / "store/zig/stable/0.14.1" / UNKNOWN).write_bytes(b"x")
+    nightly, = (mirror.state / "store/zig/dev").rglob(NIGHTLY)
+    os.truncate(nightly, nightly.stat().st_size - 1)
     states, summary = adopt(mirror, mirror.state, status=3)
-    assert set(states["refused"]) == {FORGED} and set(states["unknown"]) == {UNKNOWN}
-    assert mirror.rows(f"SELECT {columns} FROM entry ORDER BY path") == [row for row in before if row["path"] != f"zig/{FORGED}"]
-    left = [path for path in published if path != f"zig/{FORGED}"]
+    bad = {f"zig/{FORGED}", f"zig/{NIGHTLY}"}
+    assert set(states["refused"]) == {FORGED, NIGHTLY} and set(states["unknown"]) == {UNKNOWN}
+    assert mirror.rows(f"SELECT {columns} FROM entry ORDER BY path") == [row for row in before if row["path"] not in bad]
+    left = [path for path in published if path not in bad]
     assert mirror.published() == left
     assert {path: (mirror.state / "public" / path).stat().st_ino for path in left} == {path: inodes[path] for path in left}
     assert [r["verdict"] for r in mirror.rows("SELECT verdict FROM entry WHERE path = ?", paths[0])] == ["signed"]
     # What was refused is put right by the next who asks.
     mirror.front.start(mirror)
-    assert mirror.get(f"/zig/{FORGED}").body == site.body(FORGED)
+    for name in (FORGED, NIGHTLY):
+        assert mirror.get(f"/zig/{name}").body == site.body(name)
 
 
 def test_what_nothing_vouches_for(make_mirror, site, upstream, tmp_path):
