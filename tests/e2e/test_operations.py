@@ -200,6 +200,20 @@ class Load:
         assert self.wrong == []
 
 
+@pytest.mark.parametrize("how, place", [("backup", "state"), ("snapshot", "snapshot")])
+def test_a_backup_that_fails_leaves_the_one_of_before(station, site, how, place):
+    """Pasted into a shell that goes on after what fails, with a catalogue that is torn."""
+    station.fetched(site, STABLE)
+    station.follow(how)
+    kept = station.names()["BACKUP"] / place / "catalog.db"
+    before = kept.read_bytes()
+    station.systemctl(["stop", "pkgmirror.service", "pkgmirror-fetch.service"])
+    catalogue = station.mirror.state / "catalog.db"
+    os.truncate(catalogue, catalogue.stat().st_size // 2)
+    assert station.follow(how, status=None, pasted=True).returncode != 0
+    assert kept.read_bytes() == before and published(kept.parent)[f"zig/{STABLE}"] == site.body(STABLE)
+
+
 def test_backup_under_load_and_restore_elsewhere(station, make_station, site):
     names = [f"t{n}-linux" for n in range(120)]
     site.release("0.12.0", names, size=60_000)

@@ -276,11 +276,11 @@ class Station:
         return {"STATE": self.mirror.state, "CONF": self.mirror.configuration, "OWNER": OWNER, "URL": self.mirror.keys["base_url"],
                 "BACKUP": self.mirror.folder / "backup", "UNITS": self.units, "LIBEXEC": self.mirror.build}
 
-    def follow(self, name, status=0, names=None, **own):
-        """Runs the block of that name as root's shell would, but that it ends at the first command that fails. `names` are
-        other values of the common names, `own` those of names that the block sets."""
+    def follow(self, name, status=0, names=None, pasted=False, **own):
+        """Runs the block of that name as root's shell would, but that it ends at the first command that fails, unless it is
+        `pasted`. `names` are other values of the common names, `own` those of names that the block sets."""
         common = as_set(block("names"), {**self.names(), **(names or {})})
-        return run(["sh", "-e", "-c", common + as_set(block(name), own)], status=status, timeout=300, env=self.environment(), cwd="/")
+        return run(["sh", *([] if pasted else ["-e"]), "-c", common + as_set(block(name), own)], status=status, timeout=300, env=self.environment(), cwd="/")
 
     def as_owner(self, *words, status=0):
         return run([*AS_OWNER, *words], status=status, env=self.environment(), cwd="/")
