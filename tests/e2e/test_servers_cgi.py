@@ -15,7 +15,6 @@ class TestFcgid(RedirectSuite):
         "offload": lambda: ApacheFcgid("offload"),
         "offload-mount": lambda: ApacheFcgid("offload", mount="/mirror"),
     }
-    big = ("static",)
 
 
 class TestHtaccess(RedirectSuite):
@@ -27,7 +26,6 @@ class TestHtaccess(RedirectSuite):
         "cgid-offload": lambda: Htaccess("cgid", stream=True, hits="offload"),
         "cgi-offload-wait": lambda: Htaccess("cgi", stream=False, mount="/mirror", hits="offload"),
     }
-    big = ("cgid-stream", "cgid-wait", "cgi-stream", "cgi-wait")
 
 
 @pytest.mark.parametrize("hits", ["static", "offload"])
