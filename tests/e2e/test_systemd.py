@@ -236,6 +236,11 @@ def test_caddy_gets_its_certificate_by_itself(machine):
         cert_issuer acme {{
             disable_tlsalpn_challenge
         }}
+    }}
+    # What Debian's own has: a site for everything else.
+    :80 {{
+        root * /usr/share/caddy
+        file_server
     }}""")
     machine.systemctl("stop", "nginx")
     machine.install("caddy")
