@@ -4,6 +4,7 @@ import pytest
 
 pytest.register_assert_rewrite("lib.server_suite")
 
+from lib import operations
 from lib.authority import Authority
 from lib.figures import figures
 from lib.lighttpd import MODES, Lighttpd
@@ -11,6 +12,7 @@ from lib.mirror import Mirror
 from lib.process import LIVE_LOGS, TOP, read_log, run
 from lib.signer import Signer
 from lib.upstream import Upstream
+from lib.waiting import wait_until
 from lib.zig import ZigSite
 
 LOG_SHOWN = 20_000
@@ -119,3 +121,26 @@ def pytest_generate_tests(metafunc):
     """A class of the servers' suite runs once for each of its combinations."""
     if metafunc.cls is not None and hasattr(metafunc.cls, "fronts") and "served" in metafunc.fixturenames:
         metafunc.parametrize("served", list(metafunc.cls.fronts), indirect=True, scope="class")
+
+
+@pytest.fixture
+def make_station(make_mirror, authority):
+    """Stations of the upstream: make_station(front=…, state=…, KEY=VALUE, …), started."""
+    made = []
+
+    def make(front=None, state=None, start=True, **options):
+        made.append(operations.Station(make_mirror(start=False, front=front or operations.Lighttpd(), **options), authority, state))
+        return made[-1].start() if start else made[-1]
+
+    yield make
+    for station in made:
+        station.close()
+
+
+@pytest.fixture
+def station(make_station, site):
+    """One that has an old release, a new one and a nightly, each with its signature."""
+    station = make_station()
+    station.fetched(site, *operations.THERE)
+    wait_until(lambda: len(station.mirror.rows("SELECT 1 FROM entry")) == 6, "the rows")
+    return station

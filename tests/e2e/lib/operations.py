@@ -17,6 +17,7 @@ import threading
 
 from . import client, fronts
 from .process import TOP, Process, read_log, run
+from .zig import file_name
 
 DOCUMENT = TOP / "docs/operations.md"
 FENCE = re.compile(r"^```(\w*) ?(.*)\n((?:(?!```).*\n)*)```$", re.MULTILINE)
@@ -24,6 +25,12 @@ MARK = re.compile(r'test=([a-z-]+)$|untested="([^"]{10,})"$')
 NAME = re.compile(r"^([A-Z]+)=(\S+)", re.MULTILINE)
 OWNER = "daemon"
 AS_OWNER = ["setpriv", f"--reuid={OWNER}", f"--regid={OWNER}", "--clear-groups"]
+# What a station has from the beginning, and a file that it has not; how a catalogue is had again.
+NIGHTLY_VERSION = "0.15.0-dev.621+a63f7875f"
+STABLE, OLD, NIGHTLY = file_name("0.14.1"), file_name("0.13.0"), file_name(NIGHTLY_VERSION)
+THERE = (STABLE, OLD, NIGHTLY)
+COLD = file_name("0.13.0", "aarch64-macos")
+CATALOGUE_WAYS = ("catalogue-from-backup", "catalogue-anew")
 PROGRAMS = ("pkgmirror.fcgi", "pkgmirror-fetch", "pkgmirror-warm", "pkgmirror-inspect")
 
 ASK = """#!{python}
