@@ -95,6 +95,15 @@ def test_all_of_the_real_documents_each_file_once(make_mirror, upstream, real):
     assert {path: (what, files.get(path)) for path, what in before[0].items() if what != files.get(path)} == {}
     assert files.keys() == before[0].keys() and rows == before[1]
 
+    # And with another service, as a nightly run has it.
+    mirror.kill_service(signal.SIGTERM)
+    before = snapshot(mirror)
+    assert summary(warm(mirror))["files_fetched"] == 0
+    files, rows = snapshot(mirror)
+    run = mirror.state / "run"
+    changed = {path for path in files.keys() | before[0].keys() if files.get(path) != before[0].get(path)}
+    assert changed <= {str(run), str(run / "fetch.sock"), str(run / "counters")} and rows == before[1]
+
 
 def test_what_people_asked_for_goes_first(make_mirror, upstream, signer):
     site = ZigSite(upstream, signer)
