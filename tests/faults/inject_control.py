@@ -7,11 +7,11 @@ import pathlib
 import shutil
 
 SPACE, IO, FD, MEMORY, NET = 1, 2, 4, 8, 16
-# Failure by failure: the classes of calls that it strikes, and whether the bounded run has it too.
+# Failure by failure: the classes of calls that it strikes, and errno.
 FAILURES = {
-    "ENOSPC": (SPACE, errno.ENOSPC, True), "EDQUOT": (SPACE, errno.EDQUOT, False), "EFBIG": (SPACE, errno.EFBIG, False),
-    "EIO": (IO, errno.EIO, True), "EMFILE": (FD, errno.EMFILE, True), "ENFILE": (FD, errno.ENFILE, False),
-    "ENOMEM": (MEMORY, errno.ENOMEM, True), "ENOBUFS": (NET, errno.ENOBUFS, True), "ECONNRESET": (NET, errno.ECONNRESET, False),
+    "ENOSPC": (SPACE, errno.ENOSPC), "EDQUOT": (SPACE, errno.EDQUOT), "EFBIG": (SPACE, errno.EFBIG),
+    "EIO": (IO, errno.EIO), "EMFILE": (FD, errno.EMFILE), "ENFILE": (FD, errno.ENFILE),
+    "ENOMEM": (MEMORY, errno.ENOMEM), "ENOBUFS": (NET, errno.ENOBUFS), "ECONNRESET": (NET, errno.ECONNRESET),
 }
 CALLS_CAP = 1 << 19
 
@@ -40,7 +40,7 @@ class Control:
 
     def arm(self, program, failure, at, recording=False):
         """From now on the at-th call fails of a program that begins; at 0: none, calls are counted only."""
-        self.at.classes, self.at.error = FAILURES[failure][:2]
+        self.at.classes, self.at.error = FAILURES[failure]
         self.at.program = program.encode()
         self.at.at, self.at.recording = at, recording
         self.at.count = self.at.struck = 0
