@@ -87,6 +87,9 @@ def test_a_log_that_cannot_be_read_is_told_and_nothing_is_pruned(make_mirror, si
     place = mirror.state / "public/zig" / nightly
     mirror.wait_published(f"zig/{nightly}")
     mirror.wait_published(f"zig/{nightly}.minisig")
+    journal = mirror.state / "run/hits.log"
+    wait_until(lambda: journal.exists() and journal.read_text(), "the line of the miss")
+    journal.unlink()
     long_ago = 1_600_000_000
     os.utime(place, (long_ago, long_ago))
     with write_rows(mirror) as db:

@@ -190,7 +190,7 @@ def test_catalogue_that_cannot_be_used(mirror, site, spoil):
     before = (mirror.state / "catalog.db").read_bytes()
     assert mirror.get(f"/zig/{NAME}").body == site.body(NAME)
     assert mirror.get(f"/zig/{OTHER}").body == site.body(OTHER)
-    assert mirror.wait_published(f"zig/{OTHER}", row=False) == site.body(OTHER)
+    assert mirror.wait_published(f"zig/{OTHER}") == site.body(OTHER)
     assert mirror.get("/zig/index.json").status == 200
     lines = [line for line in mirror.log().splitlines() if "event=catalog" in line]
     assert len(lines) == 1 and said in lines[0]

@@ -206,7 +206,7 @@ def test_catalogue_is_lost(station, site, way, harm):
     # Hits and misses go on.
     assert station.get(f"/zig/{STABLE}").body == site.body(STABLE)
     fresh = file_name("0.14.1", "aarch64-macos")
-    station.fetched(site, fresh, row=False)
+    station.fetched(site, fresh)
     wait_until(lambda: "event=catalog" in station.log(), "the line of the log")
     if harm == "newer":
         assert "catalog.db has version 2, this program knows 1" in station.log()
@@ -327,6 +327,8 @@ def test_disk_is_full(make_station, site, small_disk):
     site.release(NIGHTLY_VERSION, ["x86_64-linux", "aarch64-macos"], size=3_000_000)
     station = make_station(state=small_disk)
     station.fetched(site, NIGHTLY, file_name(NIGHTLY_VERSION, "aarch64-macos"), STABLE)
+    journal = small_disk / "run/hits.log"
+    wait_until(lambda: journal.exists() and NIGHTLY in journal.read_text(), "the line of the nightly")
     fill(small_disk)
     assert station.get(f"/zig/{big}").status == 507
     assert station.get(f"/zig/{STABLE}").body == site.body(STABLE)
@@ -340,7 +342,7 @@ def test_disk_is_full(make_station, site, small_disk):
     then = int(time.time() - 40 * 86400)
     with write_rows(station.mirror) as db:
         db.execute("UPDATE entry SET stored_at = ?, last_hit_at = NULL", (then,))
-    (small_disk / "run/hits.log").write_text(f"{then}\tzig/{NIGHTLY}\t\t200\t1\n")
+    journal.write_text(f"{then}\tzig/{NIGHTLY}\t\t200\t1\n")
     for path in (small_disk / "store").rglob("*"):
         os.utime(path, (then, path.stat().st_mtime))
     fill(small_disk)

@@ -177,13 +177,10 @@ class Mirror:
         except FileNotFoundError:
             return -1
 
-    def wait_published(self, path, row=True):
-        """Waits for a path (without a slash in front) and its row, which comes a moment after it, and returns its bytes.
-        Without the row where the catalogue takes none."""
+    def wait_published(self, path):
+        """Waits for a path (without a slash in front), whose row is there before it is, and returns its bytes."""
         place = self.state / "public" / path
         wait_until(place.exists, f"{path} to be published")
-        if row:
-            wait_until(lambda: self.rows("SELECT 1 FROM entry WHERE path = ?", path), f"the row of {path}")
         return place.read_bytes()
 
     def log_texts(self):

@@ -303,13 +303,13 @@ class Station:
     def open(self, target, **more):
         return self.mirror.open(target, host=self.mirror.front.host, tls=self.mirror.front.tls(), **more)
 
-    def fetched(self, site, *names, row=True):
+    def fetched(self, site, *names):
         """Asks for files and waits until they are published, with their signatures."""
         for name in names:
             answer = self.get(f"/zig/{name}")
             assert answer.whole and answer.body == site.body(name), answer
-            self.mirror.wait_published(f"zig/{name}", row)
-            self.mirror.wait_published(f"zig/{name}.minisig", row)
+            self.mirror.wait_published(f"zig/{name}")
+            self.mirror.wait_published(f"zig/{name}.minisig")
 
 
 def accepts_unix(path):
