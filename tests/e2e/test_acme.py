@@ -347,7 +347,11 @@ def test_a_true_certificate_follows_one_of_staging(authority, signer, tmp_path):
         wrapper(*issue)
         assert seen_serial(served) == wrapper.serial() != staging
         wrapper(*issue, status=2)
-        assert ["--force" in call for call in wrapper.calls() if call[0] == "--issue"] == [False, True, True, False]
+        # One that is trusted is not given up for one that is not.
+        wrapper(*issue[:at - 1], *issue[at + 1:], "--staging", status=2)
+        wrapper(*issue, status=2)
+        assert ["--force" in call for call in wrapper.calls() if call[0] == "--issue"] == [False, True, True, False, False, False]
+        assert seen_serial(served) == wrapper.serial() != staging
 
 
 def test_no_key_is_on_a_command_line(wrapper):
