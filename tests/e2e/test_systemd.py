@@ -160,6 +160,8 @@ def test_what_rots_is_found_by_the_timers_service_and_fetched_again(machine):
     machine.shell(f"printf x | dd of='{place}' bs=1 seek=1000 conv=notrunc status=none")
     machine.systemctl("start", "pkgmirror-verify.service", status=None)
     machine.wait(f"sha256sum '/var/lib/pkgmirror/public/zig/{NIGHTLY}' | grep -q {whole}", "the file to be whole again")
+    service = "pkgmirror-verify.service"
+    assert (machine.state(service), machine.show(service, "ExecMainStatus"), machine.show(service, "NRestarts")) == ("failed", "3", "0")
     machine.systemctl("reset-failed")
 
 
