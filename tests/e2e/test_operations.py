@@ -115,12 +115,28 @@ def test_a_backup_that_fails_leaves_the_one_of_before(station, site, how, place)
     station.fetched(site, STABLE)
     station.follow(how)
     kept = station.names()["BACKUP"] / place / "catalog.db"
-    before = kept.read_bytes()
+    anchor = station.names()["BACKUP"] / "ledger"
+    before = (kept.read_bytes(), anchor.exists() and anchor.read_bytes())
     station.systemctl(["stop", "pkgmirror.service", "pkgmirror-fetch.service"])
     catalogue = station.mirror.state / "catalog.db"
     os.truncate(catalogue, catalogue.stat().st_size // 2)
+    (station.mirror.state / "public/zig" / STABLE).resolve().unlink()
     assert station.follow(how, status=None, pasted=True).returncode != 0
-    assert kept.read_bytes() == before and published(kept.parent)[f"zig/{STABLE}"] == site.body(STABLE)
+    assert (kept.read_bytes(), anchor.exists() and anchor.read_bytes()) == before
+    assert published(kept.parent)[f"zig/{STABLE}"] == site.body(STABLE)
+
+
+@pytest.mark.parametrize("how, place", [("backup", "state"), ("snapshot", "snapshot")])
+def test_a_file_that_vanishes_meanwhile_ends_no_backup(station, site, how, place):
+    """What rsync says then, for certain."""
+    (station.tools / "rsync").write_text(f'#!/bin/sh\n{shutil.which("rsync")} "$@" && exit 24\n')
+    (station.tools / "rsync").chmod(0o755)
+    station.follow(how)
+    kept = station.names()["BACKUP"] / place
+    assert published(kept)[f"zig/{STABLE}"] == site.body(STABLE)
+    with sqlite3.connect(kept / "catalog.db") as db:
+        assert db.execute("SELECT count(*) FROM entry").fetchone() == (6,)
+    db.close()
 
 
 def test_backup_under_load_and_restore_elsewhere(station, make_station, site):
@@ -136,7 +152,7 @@ def test_backup_under_load_and_restore_elsewhere(station, make_station, site):
     checked = station.follow("backup-check").stdout
     backup = station.names()["BACKUP"]
     assert ledger(checked)[0] == "ok" and checked.splitlines()[-1] == "ok"
-    assert (backup / "ledger").read_text().startswith("ok,") and (backup / "pkgmirror.conf").exists()
+    assert (backup / "ledger").read_text().splitlines()[-1].startswith("ok,") and (backup / "pkgmirror.conf").exists()
     inode = (backup / "snapshot/store/zig/stable/0.14.1" / STABLE).stat().st_ino
     assert published(backup / "snapshot").items() >= {f"zig/{n}": site.body(n) for n in (STABLE, OLD, NIGHTLY)}.items()
     assert inode == (station.mirror.state / "public/zig" / STABLE).stat().st_ino or os.stat(backup).st_dev != inode
