@@ -97,8 +97,10 @@ def test_all_of_the_real_documents_each_file_once(make_mirror, upstream, real):
 
     # And with another service, as a nightly run has it.
     mirror.kill_service(signal.SIGTERM)
+    upstream.forget()
     before = snapshot(mirror)
     assert summary(warm(mirror))["files_fetched"] == 0
+    assert [r.status for r in upstream.seen()] == [304] * 3
     files, rows = snapshot(mirror)
     run = mirror.state / "run"
     changed = {path for path in files.keys() | before[0].keys() if files.get(path) != before[0].get(path)}

@@ -239,7 +239,8 @@ class ServerSuite:
 
     def test_upstream_that_fails_in_mid_stream_cuts_the_client_off(self, served):
         for check, version in (("torn", "1.1"), ("torn2", "2")):
-            if served.streams(version):  # else it is a client that waits in vain, which takes time and shows nothing more
+            # A client that waits over HTTP/2 is told nothing else than one over HTTP/1.1, and it takes time.
+            if version == "1.1" or served.streams(version):
                 served.upstream.change(served.site.path(named(check)), cut=250_000, ranges=False)
                 self.assert_never_complete(served, named(check), version)
 
@@ -399,7 +400,7 @@ class ServerSuite:
             mount = served.front.mount.encode()
             wait_until(lambda: served.mirror.part_size(f"zig/{name}") > 0, "the part to grow")
             assert (served.mirror.state / "catalog.db").exists()
-            for inside in (b"catalog.db", b"part/zig/" + name.encode(), b"run/fetch.log", b"run/leases"):
+            for inside in (b"catalog.db", b"catalog.db-wal", b"catalog.db-shm", b"quarantine/", b"part/zig/" + name.encode(), b"run/fetch.log", b"run/leases"):
                 for way in (b"/", b"/../", b"/zig/../../", b"/%2e%2e/", b"/zig/..%2f..%2f", b"/_files/../", b"/_files/", b"/_pkgmirror/", b"/_pkgmirror/../",
                             b"/public/../", b"/.well-known/acme-challenge/../../state/", b"/pkgmirror.cgi/../"):
                     for target in {mount + way + inside, way + inside}:
